@@ -172,7 +172,7 @@ def test_labels_are_judged_against_chance() -> None:
 
 
 def named(sizes: list[tuple[int, int]], size: int, *, cropped: bool = True) -> list[str]:
-    return [one.name for one in data_checks.check_sizes(sizes, size, cropped=cropped)]
+    return [one.name for one in data_checks.check_sizes(sizes, ImageSpec(size, size, 3), cropped=cropped)]
 
 
 def test_sizes() -> None:
@@ -186,7 +186,7 @@ def test_sizes() -> None:
     assert named([(64, 81)], 64) == ["oblong images"]
     assert named([(81, 64)], 64, cropped=False) == []
     assert named([], 64) == []
-    assert data_checks.check_sizes([(20, 20)], 64, cropped=True)[0].remedy == "Give --size 16."
+    assert data_checks.check_sizes([(20, 20)], ImageSpec(64, 64, 3), cropped=True)[0].remedy == "Give --size 16."
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from sparring.media.image_decoding import (
     Crop,
     UnusableImageError,
     decode_image,
-    fit_to_square,
+    fit_to_size,
     has_image_signature,
     value_extremes,
 )
@@ -34,7 +34,7 @@ def square(
     channels: int | None = None,
     **settings: object,
 ) -> np.ndarray:
-    return fit_to_square(decode_image(encoded(image, kind, **settings)).image, size, crop, background, channels)
+    return fit_to_size(decode_image(encoded(image, kind, **settings)).image, (size, size), crop, background, channels)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_large_jpeg_is_decoded_small_and_looks_the_same() -> None:
     small = decode_image(content, 32)
     assert small.image.size == (128, 128)
     assert small.header.width == 1024
-    fast, full = (fit_to_square(decode_image(content, wanted).image, 32, "center", WHITE, None) for wanted in (32, None))
+    fast, full = (fit_to_size(decode_image(content, wanted).image, (32, 32), "center", WHITE, None) for wanted in (32, None))
     assert np.abs(fast.astype(int) - full).max() <= 3
 
 
@@ -279,7 +279,7 @@ def test_arrays_pass_through_unchanged() -> None:
     for channels in (1, 3, 4):
         pixels = np.random.default_rng(channels).integers(0, 256, (6, 6, channels), np.uint8)
         pixels[..., 3:] |= 1
-        assert np.array_equal(fit_to_square(decode_image(pixels).image, 6, "center", WHITE, channels), pixels)
+        assert np.array_equal(fit_to_size(decode_image(pixels).image, (6, 6), "center", WHITE, channels), pixels)
 
 
 def test_broken_exif_keeps_the_image() -> None:

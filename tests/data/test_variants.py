@@ -15,7 +15,7 @@ from sparring.data.open_by_name import open_source
 from sparring.data.preprocessing import Preprocessing
 from sparring.data.store import Store, prepare
 from sparring.inference.sampling import in_proportion
-from sparring.media.image_decoding import MOST_SQUARES, random_squares
+from sparring.media.image_decoding import MOST_PIECES, random_pieces
 from support.cli import call
 from support.runs import same_run
 from support.tiny import TINY
@@ -57,7 +57,7 @@ def ramp(width: int, height: int) -> Image.Image:
 
 
 def test_squares_are_cut_at_random_places_and_not_resized() -> None:
-    found = [np.array(square).astype(int) for square in random_squares(ramp(200, 100), 32, seed=1)]
+    found = [np.array(square).astype(int) for square in random_pieces(ramp(200, 100), (32, 32), seed=1)]
     assert len(found) == 20, "20,000 pixels over 1,024"
     for square in found:
         assert square.shape == (32, 32, 3)
@@ -66,9 +66,11 @@ def test_squares_are_cut_at_random_places_and_not_resized() -> None:
     corners = {(int(square[0, 0, 0]), int(square[0, 0, 1])) for square in found}
     assert len(corners) > 15
     assert max(x for x, _ in corners) > 100, "everywhere"
-    assert [np.array(square).tolist() for square in random_squares(ramp(200, 100), 32, seed=1)] == [square.tolist() for square in found]
-    assert len(random_squares(ramp(250, 250), 8, seed=1)) == MOST_SQUARES
-    (small,) = random_squares(ramp(8, 8), 32, seed=0)
+    assert [np.array(square).tolist() for square in random_pieces(ramp(200, 100), (32, 32), seed=1)] == [
+        square.tolist() for square in found
+    ]
+    assert len(random_pieces(ramp(250, 250), (8, 8), seed=1)) == MOST_PIECES
+    (small,) = random_pieces(ramp(8, 8), (32, 32), seed=0)
     assert small.size == (32, 32)
 
 

@@ -72,12 +72,15 @@ def adaptive_augment(images: Images, chance: float, streams: Streams, name: str)
 def geometric_matrices(draws: RandomDraws, height: int, width: int) -> Float[Tensor, "n 3 3"]:
     """Pixel blitting and general geometric transformations as one matrix for each image (appendix B, table 2: the inverse of its product).
 
-    It maps the position of an output pixel to that of the input pixel, in pixels from the center.
+    It maps the position of an output pixel to that of the input pixel, in pixels from the center. A quarter turn of a rectangle would not
+    fit its frame: rectangles are turned by a half instead.
     """
     one = torch.ones(draws.n)
     matrix = torch.eye(3).expand(draws.n, 3, 3)
     matrix = matrix @ _scaling(draws.with_chance("flip", torch.sign(draws.uniform("flip")), 1.0), one)
     quarters = torch.floor((draws.uniform("quarters") + 1) * 2)
+    if height != width:
+        quarters = 2 * torch.floor(quarters / 2)
     matrix = matrix @ _rotation(draws.with_chance("quarters", quarters) * math.pi / 2)
     right, down = (draws.with_chance("shift", draws.uniform(way) / 8) for way in ("shift/right", "shift/down"))
     matrix = matrix @ _translation(torch.round(right * width), torch.round(down * height))

@@ -63,7 +63,9 @@ def interpolate(
     found = in_proportion(model, model.interpolate(seeds, labels=labels or None, frames=frames, space=space))
     images = float_to_pixels(found).cpu().numpy()
     if kind == "video":
-        save_gif_or_video([grid(image[None], gap=0, scale=max(1, 256 // model.spec.height)) for image in images], out)
+        save_gif_or_video(
+            [grid(image[None], gap=0, scale=max(1, 256 // max(model.spec.height, model.spec.width))) for image in images], out
+        )
     else:
         save_image(grid(images, columns=frames if len(images) > frames + 1 else len(images)), out)
     console().print(f"{plural(len(images), 'frame', 'frames')}: {out}")

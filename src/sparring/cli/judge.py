@@ -65,7 +65,7 @@ def judge(
     temperatures: tuple[float, ...] = (),
     amount: str | None = None,
     review_cost: float = 0.0,
-    size: int | None = None,
+    size: int | str | None = None,
     split: str | None = None,
     value_range: tuple[float, float] | None = None,
     max_pixels: int | None = None,
@@ -116,7 +116,8 @@ def judge(
         values: For two tables of health records: whether a patient has a code (binary), or how often (counts).
         records: Two tables are health records, with a row for each patient and a column for each code. (With --patient or --code, they are,
             too.)
-        size: For translation models: side, in pixels, that B and the targets are resized to. Default: as in training.
+        size: For translation models: size, in pixels, that B and the targets are resized to: 64 for squares, 192x128 (width x height) for
+            rectangles. Default: as in training.
         split: Part of the named data to use, if it has parts (train, test). Default: train, where data has named splits (torchvision, hf).
         value_range: Values of black and white in images with more than 8 bits per channel. Default: measured from all images, and printed.
         max_pixels: Largest image to read, as height times width. Default: 89,478,485, Pillow's limit against decompression bombs.

@@ -147,7 +147,7 @@ def project(
     if out.suffix.lower() in {ending for endings in OUTPUT_ENDINGS.values() for ending in endings} and not out.is_dir():
         raise SettingsError(f"{out}: --out has to be a folder here, and {out.suffix!r} is the ending of a file.")
     model, screen = load(run, checkpoint=checkpoint), console()
-    targets = pixels_to_float(torch.from_numpy(read_images(images, model.spec.height, model.spec.channels)))
+    targets = pixels_to_float(torch.from_numpy(read_images(images, model.spec.shape[1:], model.spec.channels)))
     found = project_images(model, targets, space=space, steps=steps, rate=rate, label=label, seed=seed)
     sheet = grid(float_to_pixels(torch.cat([targets, found.images])).numpy(), columns=len(images))
     save_image(sheet, out / "image.png")

@@ -97,7 +97,7 @@ def sample(
     pieces = (in_proportion(model, piece) for one in labels for piece in model.sample_in_pieces(number, label=one, **how))
     save_images(pieces, out, columns=number if len(labels) > 1 else None)
     stretched = ", stretched back to the proportion of the data" if model.preprocessing.proportion is not None else ""
-    console().print(f"{plural(number * len(labels), 'image', 'images')} of {model.spec.height}x{model.spec.width}{stretched}: {out}")
+    console().print(f"{plural(number * len(labels), 'image', 'images')} of {model.spec.resolution}{stretched}: {out}")
     return 0
 
 
@@ -109,7 +109,7 @@ def _watch(model: "Model", number: int, seed: int, label: str | None, truncation
     if label == "all":
         raise SettingsError("A video is of one class, or of all in turn: name one with --label, or leave it out.")
     stages = model.sample_row_by_row(number, seed=seed, label=label, truncation=truncation)
-    scale = max(1, 64 // model.spec.height)
+    scale = max(1, 64 // max(model.spec.height, model.spec.width))
     save_gif_or_video([grid(float_to_pixels(images).cpu().numpy(), scale=scale) for images in stages], out, hold_last=2.0)
     console().print(f"{plural(number, 'image', 'images')}, drawn row by row: {out}")
     return 0

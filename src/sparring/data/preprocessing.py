@@ -8,23 +8,22 @@ from PIL import ImageColor
 
 from sparring.core.errors import SettingsError, listed
 from sparring.core.settings_checks import type_problems
+from sparring.data.images.image_sizes import LARGEST_SIDE, plain_size, sides_of
 from sparring.media.image_decoding import Color, Crop
-
-MAX_SIDE = 8192
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How the images of a data set become squares of one size."""
+    """How the images of a data set are brought to one size."""
 
-    size: int | None = None
-    """Side, in pixels, that images are resized to. None: their own side if all are squares of the same size up to 64 pixels, else 64 (or
-    the nearest side that the recipe supports)."""
+    size: int | str | None = None
+    """Size, in pixels, that images are resized to: 64 for squares, 192x128 (width x height) for rectangles. None: squares, of the images'
+    own side if all are squares of the same size up to 64 pixels, else of 64 (or the nearest side that the recipe supports)."""
     channels: Literal[1, 3, 4] | None = None
     """Number of color channels: 1 gray, 3 color, 4 color with transparency. None: 1 if all images are stored as gray, else 3."""
     crop: Crop = "center"
-    """How images become square: center cuts out the middle, squash distorts, pad adds background. random cuts several squares of the size
-    out of each image at random places, without resizing: for textures and other large images."""
+    """How images get the proportion of the size: center cuts out the middle, squash distorts, pad adds background. random cuts several
+    pieces of the size out of each image at random places, without resizing: for textures and other large images."""
     proportion: float | None = None
     """Width over height that samples are stretched back to when they are written, for data that was squashed. None: that of the middle one
     of the images, with --crop squash."""
@@ -48,12 +47,24 @@ class Preprocessing:
     max_pixels: int | None = None
     """Largest image to read, as height times width. None: 89,478,485, Pillow's limit against decompression bombs."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", plain_size(self.size))  # so that equal sizes make equal settings
+
+    @property
+    def sides(self) -> tuple[int, int] | None:
+        """(height, width) of the size; None where none is named."""
+        return None if self.size is None else sides_of(self.size)
+
 
 def check_and_parse_background(preprocessing: Preprocessing) -> Color:
     """The background color as (red, green, blue). Raises a SettingsError that lists everything wrong with the settings."""
     problems = type_problems(preprocessing)
-    if type(preprocessing.size) is int and not 1 <= preprocessing.size <= MAX_SIDE:
-        problems.append(f"size is {preprocessing.size}: it must be from 1 to {MAX_SIDE}.")
+    if type(preprocessing.size) in {int, str}:
+        sides = preprocessing.sides
+        if sides is None:
+            problems.append(f"size is {preprocessing.size!r}: give the side of squares, such as 64, or width x height, such as 192x128.")
+        elif not 1 <= min(sides) <= max(sides) <= LARGEST_SIDE:
+            problems.append(f"size is {preprocessing.size}: {'it' if sides[0] == sides[1] else 'both'} must be from 1 to {LARGEST_SIDE}.")
     if isinstance(preprocessing.max_bad, int | float) and not 0 <= preprocessing.max_bad <= 1:
         problems.append(f"max_bad is {preprocessing.max_bad}: it must be a share from 0 to 1.")
     if isinstance(preprocessing.value_range, tuple) and not problems:

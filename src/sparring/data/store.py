@@ -23,7 +23,8 @@ from sparring.core.formatting import plural
 from sparring.core.parallel_map import in_order, progress_bar
 from sparring.core.random_streams import stream_seed
 from sparring.data.images.image_labels import ImageLabel, describe_label, rows_of_labels
-from sparring.data.images.image_spec import ImageSpec, default_size
+from sparring.data.images.image_sizes import default_size
+from sparring.data.images.image_spec import ImageSpec
 from sparring.data.images.sizes_and_range import SharedRange, common_size, shared_range, value_range_notes
 from sparring.data.listed_images import Item, Problem, Source, hash_key, name_examples
 from sparring.data.preparation_report import ImportReport, import_report_from_json
@@ -31,7 +32,7 @@ from sparring.data.preprocessing import Preprocessing, check_and_parse_backgroun
 from sparring.data.readers.folder_layouts import is_training
 from sparring.data.readers.label_columns import with_label_columns
 from sparring.data.store_writing import PixelWriter, discard, publish, temporary_folder
-from sparring.media.image_decoding import Color, UnusableImageError, decode_image, fit_to_square, random_squares
+from sparring.media.image_decoding import Color, Crop, UnusableImageError, decode_image, fit_to_size, random_pieces
 from sparring.media.pixel_range import pixels_to_float
 from sparring.media.value_range import ValueRange
 
@@ -39,12 +40,14 @@ __all__ = ["ImportReport", "Preprocessing", "Store", "open_store", "open_store_i
 
 FORMAT = 4
 """Version of the folder's format: when it changes, all data is prepared again."""
+LEAST_LOST = 0.005
+"""Share of an image that is lost, or distorted, without a word."""
 PIXELS, LABELS, NAMES, ORIGINS, DESCRIPTION = "pixels.raw", "labels.npy", "names.json", "origins.npy", "store.json"
 
 
 @dataclass(frozen=True, eq=False)
 class Store:
-    """Square images of one size, which never change. Stores with equal fingerprints hold the same images."""
+    """Images of one size, which never change. Stores with equal fingerprints hold the same images."""
 
     folder: Path
     spec: ImageSpec
@@ -60,15 +63,15 @@ class Store:
     """What happened to the files of the source."""
     black_white: ValueRange | None = None
     """The values used as black and white in images of more than 8 bits a value, or None if there are none."""
-    are_squares: bool = False
-    """Whether the images are squares that were cut out of larger ones: several of each, whose names say which."""
+    are_pieces: bool = False
+    """Whether the images are pieces that were cut out of larger ones: several of each, whose names say which."""
 
     def __len__(self) -> int:
         return len(self.pixels)
 
     def of_one_image(self) -> list[Int64[np.ndarray, " _"]]:
-        """Indices of the images that are of one image of the source: several squares, or the image itself."""
-        if not self.are_squares:
+        """Indices of the images that are of one image of the source: several pieces, or the image itself."""
+        if not self.are_pieces:
             return [np.array([index]) for index in range(len(self))]
         groups: dict[str, list[int]] = {}
         for index, name in enumerate(self.names):
@@ -147,9 +150,9 @@ def open_store(folder: Path) -> Store:
     if pixels is None:
         raise DataError(damaged)
     black_white = None if described["black_white"] is None else (float(described["black_white"][0]), float(described["black_white"][1]))
-    report, squares = import_report_from_json(described["report"]), described["preprocessing"].get("crop") == "random"
+    report, pieces = import_report_from_json(described["report"]), described["preprocessing"].get("crop") == "random"
     classes, values = (None, labels) if spec.labels else (labels, None)
-    return Store(folder, spec, pixels, classes, values, described["fingerprint"], report, black_white, squares)
+    return Store(folder, spec, pixels, classes, values, described["fingerprint"], report, black_white, pieces)
 
 
 def _description_checksum(described: dict[str, Any]) -> str:
@@ -210,7 +213,7 @@ def usable_source(source: Source, preprocessing: Preprocessing) -> Source:
 class _StoreImage:
     """An image that is ready to be written to a store."""
 
-    pixels: UInt8[np.ndarray, "size size c"]
+    pixels: UInt8[np.ndarray, "h w c"]
     notes: tuple[str, ...]
     origin: tuple[int, int, int]
     """The image's row in `Store.origins`."""
@@ -222,7 +225,7 @@ def _write_store(
     source: Source, preprocessing: Preprocessing, background: Color, folder: Path, *, progress: bool, workers: int | None
 ) -> None:
     """Write all files of a store into `folder`."""
-    size = preprocessing.size or default_size(common_size(source, preprocessing.max_pixels, workers))
+    sides = preprocessing.sides or (default_size(common_size(source, preprocessing.max_pixels, workers)),) * 2
     black_white = shared_range([source], preprocessing, workers)
     used: list[int] = []
     origins: list[tuple[int, int, int]] = []
@@ -232,7 +235,7 @@ def _write_store(
     writer = PixelWriter(folder / PIXELS, preprocessing.channels)
 
     def decode(indices: range) -> list[list[_StoreImage] | str]:
-        return [_decode_for_store(source, index, size, preprocessing, background, black_white) for index in indices]
+        return [_decode_for_store(source, index, sides, preprocessing, background, black_white) for index in indices]
 
     try:
         with progress_bar(f"Preparing {source.name}", len(source), progress) as advance:
@@ -263,14 +266,15 @@ def _write_store(
         notes.extend([f"Classes without a usable image: {', '.join(empty)}."] if empty else [])
     names = [source.items[index].name for index in used]
     if preprocessing.crop == "random":
-        notes.append(f"{len(set(used)):,} images were cut into {len(used):,} squares of {size}x{size}, at random places.")
+        pieces = "squares" if sides[0] == sides[1] else "pieces"
+        notes.append(f"{len(set(used)):,} images were cut into {len(used):,} {pieces} of {sides[1]}x{sides[0]}, at random places.")
         names = [f"{name} {number}" for name, group in itertools.groupby(names) for number, _ in enumerate(group)]
     origin_rows = np.array(origins, np.int64)
-    warnings = [*_crop_warnings(origin_rows, names, preprocessing), *value_range_notes(deep, black_white.found, preprocessing)]
+    warnings = [*_crop_warnings(origin_rows, names, sides, preprocessing.crop), *value_range_notes(deep, black_white.found, preprocessing)]
     report = ImportReport(
         len(source) + len(source.problems), len(set(used)), tuple(quarantined), source.skipped, tuple(notes), tuple(warnings)
     )
-    spec = ImageSpec(size, size, writer.channels, source.classes, labels=described)
+    spec = ImageSpec(*sides, writer.channels, source.classes, labels=described)
     with replacing(folder / ORIGINS) as temporary, temporary.open("wb") as file:
         np.save(file, origin_rows, allow_pickle=False)
     _write_description(
@@ -295,19 +299,23 @@ def _described_labels(source: Source, used: Sequence[int]) -> tuple[ImageLabel, 
     return tuple(describe_label(name, classes, values[used]) for name, classes, values in source.labels)
 
 
-def _crop_warnings(origins: Int64[np.ndarray, "n 3"], names: Sequence[str], preprocessing: Preprocessing) -> list[str]:
-    """Warnings if images were cropped or distorted to squares."""
-    height, width = origins[:, 0], origins[:, 1]
-    oblong = np.flatnonzero(height != width).tolist()
-    if not len(oblong) or preprocessing.crop in {"pad", "random"}:
+def _crop_warnings(origins: Int64[np.ndarray, "n 3"], names: Sequence[str], sides: tuple[int, int], crop: Crop) -> list[str]:
+    """Warnings if images were cropped or distorted to the proportion of (height, width)."""
+    across, down = origins[:, 1] / sides[1], origins[:, 0] / sides[0]
+    lost = 1 - np.minimum(across, down) / np.maximum(across, down)
+    other = np.flatnonzero(lost > LEAST_LOST).tolist()
+    if not len(other) or crop in {"pad", "random"}:
         return []
-    lost = 1 - (np.minimum(height, width) / np.maximum(height, width))[oblong]
-    which = f"{len(oblong):,} of {len(names):,} images ({name_examples([names[index] for index in oblong])})"
-    if preprocessing.crop == "squash":
-        return [f"Squeezed to squares: {which} are not square."]
+    square, lost = sides[0] == sides[1], lost[other]
+    which = f"{len(other):,} of {len(names):,} images ({name_examples([names[index] for index in other])})"
+    if crop == "squash":
+        return [
+            f"Squeezed to {'squares' if square else f'{sides[1]}x{sides[0]}'}: {which} are not {'square' if square else 'of its proportion'}."
+        ]
     amount = f"on average {lost.mean():.0%} of each, at most {lost.max():.0%}" if lost.max() > lost.min() else f"{lost.max():.0%} of each"
+    to = "the central square" if square else f"the middle, in the proportion of {sides[1]}x{sides[0]}"
     return [
-        f"Cropped to the central square: {which} lose their sides, {amount}. To keep all of each image: --crop pad (adds borders) or "
+        f"Cropped to {to}: {which} lose their sides, {amount}. To keep all of each image: --crop pad (adds borders) or "
         "--crop squash (distorts)."
     ]
 
@@ -321,15 +329,17 @@ def _with_progress(
 
 
 def _decode_for_store(
-    source: Source, index: int, size: int, preprocessing: Preprocessing, background: Color, black_white: SharedRange
+    source: Source, index: int, sides: tuple[int, int], preprocessing: Preprocessing, background: Color, black_white: SharedRange
 ) -> list[_StoreImage] | str:
-    """The prepared image (the squares that were cut out of it), or the reason why it is unusable."""
+    """The prepared image (the pieces that were cut out of it), or the reason why it is unusable."""
     cut = preprocessing.crop == "random"
     try:
-        decoded = decode_image(source.read(index), None if cut else size, black_white=black_white, max_pixels=preprocessing.max_pixels)
+        decoded = decode_image(
+            source.read(index), None if cut else max(sides), black_white=black_white, max_pixels=preprocessing.max_pixels
+        )
         seed = stream_seed(0, f"squares of {source.items[index].name}", 0)
-        pieces = random_squares(decoded.image, size, seed) if cut else [decoded.image]
-        squares = [fit_to_square(piece, size, preprocessing.crop, background, preprocessing.channels) for piece in pieces]
+        pieces = random_pieces(decoded.image, sides, seed) if cut else [decoded.image]
+        fitted = [fit_to_size(piece, sides, preprocessing.crop, background, preprocessing.channels) for piece in pieces]
     except DataError:  # the whole source is broken
         raise
     except UnusableImageError as problem:
@@ -337,12 +347,13 @@ def _decode_for_store(
     except Exception as problem:  # from the reader: a file that was removed, a damaged zip entry
         return f"cannot be read: {problem}"
     notes = decoded.notes
-    if min(decoded.header.height, decoded.header.width) < size:
-        notes = (*notes, f"smaller than {size} pixels on a side, so enlarged")
+    if any(own < side for own, side in zip(decoded.upright_size, sides, strict=True)):
+        least = f"{sides[0]} pixels on a side" if sides[0] == sides[1] else f"{sides[1]}x{sides[0]}"
+        notes = (*notes, f"smaller than {least}, so enlarged")
     if preprocessing.channels != 4 and decoded.image.mode in ("LA", "RGBA"):
         notes = (*notes, f"transparency laid on {preprocessing.background}")
     origin, deep = (*decoded.upright_size, decoded.orientation), decoded.black_white is not None
-    return [_StoreImage(pixels, notes, origin, deep) for pixels in squares]
+    return [_StoreImage(pixels, notes, origin, deep) for pixels in fitted]
 
 
 def _check_unusable_share(source: Source, preprocessing: Preprocessing, used: int, quarantined: list[Problem]) -> None:

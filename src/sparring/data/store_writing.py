@@ -25,7 +25,7 @@ LOCK = "lock"
 
 
 class PixelWriter:
-    """Appends square images to a file without gaps.
+    """Appends images of one size to a file without gaps.
 
     If `channels` is None, gray images are written with one channel until the first color image, when all before it are rewritten with
     three channels.

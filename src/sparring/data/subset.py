@@ -33,17 +33,17 @@ class Subset:
 
 
 def split_holdout(store: Store, count: int | None, seed: int) -> tuple[Subset, Subset]:
-    """The training set, and a holdout of `count` images that the seed chooses (None: one in twenty, at most 128). Of squares that were cut
+    """The training set, and a holdout of `count` images that the seed chooses (None: one in twenty, at most 128). Of pieces that were cut
     out of larger images, as many as whole images give, one image at most being left to train on.
     """
     count = min(LARGEST_HOLDOUT, len(store) // HOLDOUT_ONE_IN) if count is None else count
     if count >= len(store):
         raise SettingsError(f"holdout must leave something to train on; {count} of {len(store)} images does not.")
     random = np.random.Generator(np.random.Philox(stream_seed(seed, "kept back", 0)))
-    if not store.are_squares:
+    if not store.are_pieces:
         order = random.permutation(len(store))
         return Subset(store, np.sort(order[count:])), Subset(store, np.sort(order[:count]))
-    groups = store.of_one_image()  # squares of one image overlap: all are held out, or none
+    groups = store.of_one_image()  # pieces of one image overlap: all are held out, or none
     order, held = random.permutation(len(groups)), list[int]()
     for group in order[: len(groups) - 1].tolist():
         if len(held) >= count:

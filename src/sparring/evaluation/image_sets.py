@@ -13,7 +13,7 @@ from sparring.data.images.sizes_and_range import SharedRange
 from sparring.data.listed_images import LabelColumn, Problem, Source, hash_key
 from sparring.data.preprocessing import Preprocessing, check_and_parse_background
 from sparring.data.store import Store
-from sparring.media.image_decoding import UnusableImageError, decode_image, fit_to_square, image_pixels
+from sparring.media.image_decoding import UnusableImageError, decode_image, fit_to_size, image_pixels
 from sparring.media.value_range import ValueRange
 
 CHUNK = 1024
@@ -98,7 +98,7 @@ def image_set_from_store(store: Store, name: str, provenance: str = "") -> Image
     report = store.report
     left_out = f"{name}: {len(report.quarantined):,} of {report.found:,} images could not be used and are not judged."
     notes = (*((left_out,) if report.quarantined else ()), *(f"{name}: {note}" for note in (*report.warnings, *report.notes)))
-    provenance = provenance or f"prepared data of {store.spec.width}x{store.spec.height}"
+    provenance = provenance or f"prepared data of {store.spec.resolution}"
     return ImageSet(
         name,
         len(store),
@@ -141,7 +141,7 @@ def image_set_from_source(source: Source, preprocessing: Preprocessing, black_wh
         for index in indices:
             decoded = decode_image(source.read(index), THUMBNAIL_SIDE, black_white=black_white, max_pixels=preprocessing.max_pixels)
             side = min(THUMBNAIL_SIDE, max(decoded.upright_size))
-            thumbnails.append(fit_to_square(decoded.image, side, "pad", background, 3))
+            thumbnails.append(fit_to_size(decoded.image, (side, side), "pad", background, 3))
         largest = max((len(each) for each in thumbnails), default=1)
         return np.stack([each if len(each) == largest else _pad_with_white(each, largest) for each in thumbnails])
 

@@ -191,13 +191,19 @@ def _open_if_store(data: Judgeable) -> Store | None:
 
 def _describe_preparation(preprocessing: Preprocessing, store: Store) -> str:
     """How data was prepared, for a protocol."""
-    crops = {"center": "each cropped to its central square", "squash": "each squeezed to a square", "pad": "each padded to a square"}
-    crops["random"] = "squares cut out of each at random places"
-    side = store.spec.height
-    if (store.origins[:, :2] == side).all():
+    heights, widths = store.origins[:, 0], store.origins[:, 1]
+    if (heights == store.spec.height).all() and (widths == store.spec.width).all():
         return "unchanged, like the model's training data"
-    square = (store.origins[:, 0] == store.origins[:, 1]).all()
-    return f"prepared like the model's training data: {'' if square else f'{crops[preprocessing.crop]} and '}resized to {side}x{side}"
+    resolution, square = store.spec.resolution, store.spec.width == store.spec.height
+    shape = "a square" if square else "that proportion"
+    done = {
+        "center": "each cropped to its central square" if square else f"each cropped to the proportion of {resolution}",
+        "squash": f"each squeezed to {shape}",
+        "pad": f"each padded to {shape}",
+        "random": f"{'squares' if square else 'pieces'} cut out of each at random places",
+    }[preprocessing.crop]
+    alike = (heights * store.spec.width == widths * store.spec.height).all()
+    return f"prepared like the model's training data: {'' if alike else f'{done} and '}resized to {resolution}"
 
 
 def _classifier_data(first: Judgeable, second: Judgeable | None, checkpoint: str, requested: Preprocessing) -> Store:

@@ -71,7 +71,7 @@ def judge_translations(
     data: Pairs | PathLike | None = None,
     *,
     direction: Direction = "a2b",
-    size: int | None = None,
+    size: int | str | None = None,
     target: PathLike | None = None,
     inputs: DerivedInput | Literal["given"] = "given",
     side_by_side: Literal["none", "left", "right"] = "none",
@@ -103,7 +103,7 @@ def judge_translations(
     extractor = open_extractor("lite0")
     candidates = _candidates(model, pairs, direction)
     scores: dict[str, dict[str, float]] = {name: {} for name in candidates}
-    protocol: dict[str, Any] = {"direction": direction, "size": pairs.spec.height, **about_data, "fingerprint": pairs.fingerprint}
+    protocol: dict[str, Any] = {"direction": direction, "size": pairs.spec.size, **about_data, "fingerprint": pairs.fingerprint}
     protocol |= extractor.identity()
     judged_pairs = min(MAX_JUDGED, len(pairs.holdout_indices[0])) if targets_known else 0
     judged_inputs = min(MAX_JUDGED, len(pairs.training_indices[0])) if sets_should_match else 0
@@ -125,7 +125,7 @@ def judge_translations(
 
 
 def _open_judged_pairs(
-    model: Model, data: Pairs | PathLike | None, pairing: Pairing, size: int | None
+    model: Model, data: Pairs | PathLike | None, pairing: Pairing, size: int | str | None
 ) -> tuple[Pairs, dict[str, Any], list[str]]:
     """The pairs to judge by, their description for the protocol, and notes."""
     if not isinstance(data, str | os.PathLike):

@@ -31,15 +31,15 @@ def pairs_of_run(model: Model) -> Pairs:
     data, run = source_of(model), RunDirectory(model.source)
     recorded = read_config(run)["data"]
     refuse_moved(run, recorded)
-    preprocessing = replace(model.preprocessing, size=model.spec.height)
+    preprocessing = replace(model.preprocessing, size=model.spec.size)
     pairing = from_json(Pairing, recorded["pairing"] or {})
     pairs = pairs_for_recipe(data, cast(TranslationRecipe, model.recipe), preprocessing, pairing, progress=console().is_terminal)
     refuse_changed(run, recorded, data, pairs, f"Or name others to judge by: sparring judge {run.path} INPUTS.")
     return pairs
 
 
-def open_pairs_to_judge(model: Model, data: PathLike, pairing: Pairing, size: int | None = None) -> Pairs:
-    """Named pairs to judge a model by, all of them held out. They are prepared like the model's training data, or at `size` pixels."""
+def open_pairs_to_judge(model: Model, data: PathLike, pairing: Pairing, size: int | str | None = None) -> Pairs:
+    """Named pairs to judge a model by, all of them held out. They are prepared like the model's training data, or at another `size`."""
     channels = model.translation_game.channels_of("a2b")
     preprocessing = preprocessing_of(model)
     preprocessing = preprocessing if size is None else replace(preprocessing, size=size)

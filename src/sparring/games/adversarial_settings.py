@@ -10,7 +10,8 @@ from torch import nn
 
 from sparring.core.data_spec import Spec
 from sparring.core.settings_checks import Ranges
-from sparring.data.images.image_spec import ImageSpec, nearest_square
+from sparring.data.images.image_sizes import MOST_OF_MAP, LEAST_OF_MAP, doubled_sizes_near, doublings, nearest_square
+from sparring.data.images.image_spec import ImageSpec
 from sparring.games.image_recipe import unused_labels
 from sparring.games.recipe import Recipe
 from sparring.losses.objectives import HAVE_TARGETS, ObjectiveName
@@ -164,8 +165,12 @@ class AdversarialSettings(Recipe):
 
     def remarks(self, spec: Any) -> list[str]:  # noqa: ANN401 (the Spec of its kind of data)
         """See Recipe."""
-        both = "R1 and R2 have" if self.r2 is None else "R1 has"
-        return [f"{both} a weight (gamma) of {self.r1_for(spec):.3g}, from side and batch. To choose: r1=VALUE."] if self.r1 is None else []
+        found, both = [], "R1 and R2 have" if self.r2 is None else "R1 has"
+        if self.r1 is None:
+            found.append(f"{both} a weight (gamma) of {self.r1_for(spec):.3g}, from side and batch. To choose: r1=VALUE.")
+        if self.augment == "ada" and spec.kind == "images" and spec.height != spec.width:
+            found.append("ada turns these images by a half where it would turn squares by a quarter, which does not fit a rectangle.")
+        return found
 
     @property
     def smallest_part(self) -> int:
@@ -195,15 +200,30 @@ class AdversarialSettings(Recipe):
         return self.input_noise * left
 
 
-def square_problems(spec: ImageSpec, smallest: int, largest: int) -> list[str]:
-    """What is wrong with the images for networks that generate squares with a side that is a power of two."""
+def square_problems(recipe: Recipe, spec: ImageSpec, smallest: int, largest: int) -> list[str]:
+    """What is wrong with the images for a recipe whose networks generate squares with a side that is a power of two."""
     side = spec.height
     if spec.width == side and not side & (side - 1) and smallest <= side <= largest:
         return []
     sides = [str(1 << power) for power in range(smallest.bit_length() - 1, largest.bit_length())]
+    others = "" if spec.width == side else " Or train a recipe that generates rectangles, for example r3gan, dcgan or stylegan2."
     return [
-        f"These networks generate square images with a side of {', '.join(sides[:-1])} or {sides[-1]} pixels, not "
-        f"{spec.height}x{spec.width}. Use --size, for example {nearest_square(side, smallest)}."
+        f"{type(recipe).__name__} generates square images with a side of {', '.join(sides[:-1])} or {sides[-1]} pixels, not "
+        f"{spec.resolution}. Use --size, for example {nearest_square(side, smallest)}.{others}"
+    ]
+
+
+def doubling_problems(spec: ImageSpec, smallest: int, largest: int) -> list[str]:
+    """What is wrong with the images' size for networks that double sides: squares and rectangles whose sides are 4 to 16 times the same
+    power of two.
+    """
+    found, sides = doublings(spec.height, spec.width), (spec.height, spec.width)
+    if found is not None and found.side >= smallest and smallest <= min(sides) <= max(sides) <= largest:
+        return []
+    near = " or ".join(map(str, doubled_sizes_near(*sides, smallest, largest)))
+    return [
+        f"These networks double sides: both must be {LEAST_OF_MAP} to {MOST_OF_MAP} times the same power of two, and {smallest} to "
+        f"{largest} pixels, and images are {spec.resolution} (width x height). Use --size, for example {near}."
     ]
 
 

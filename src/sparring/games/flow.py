@@ -12,7 +12,8 @@ from torch.nn.functional import logsigmoid
 from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
-from sparring.data.images.image_spec import ImageSpec, nearest_square
+from sparring.data.images.image_sizes import nearest_square, size_of
+from sparring.data.images.image_spec import ImageSpec
 from sparring.games.capabilities import LikelihoodKind
 from sparring.games.exported_parts import Draws
 from sparring.games.game import Player, Turn, evaluating
@@ -93,9 +94,11 @@ def level_problems(spec: ImageSpec, levels: int) -> list[str]:
     """What is wrong with the images' sides for a network with so many levels."""
     if not (spec.height % 2**levels or spec.width % 2**levels):
         return []
+    square = spec.width == spec.height
+    better = nearest_square(spec.height, 2**levels) if square else size_of(*(-(-side // 2**levels) * 2**levels for side in spec.shape[1:]))
     return [
-        f"With {levels} levels, sides must be multiples of {2**levels}, and images are {spec.height}x{spec.width}. Use --size "
-        f"{nearest_square(spec.height, 2**levels)}, or fewer levels."
+        f"With {levels} levels, sides must be multiples of {2**levels}, and images are {spec.resolution}. Use --size {better}, or fewer "
+        "levels."
     ]
 
 

@@ -12,7 +12,7 @@ from sparring.core.batch import Labels
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
-from sparring.games.adversarial_settings import square_problems
+from sparring.games.adversarial_settings import doubling_problems
 from sparring.games.capabilities import LikelihoodKind
 from sparring.games.exported_parts import Draws
 from sparring.games.game import Player, Turn, evaluating
@@ -34,8 +34,9 @@ class ImageAutoencoderGame(LatentGame):
     def __init__(self, spec: ImageSpec, settings: "ImageAutoencoderRecipe") -> None:
         super().__init__(spec)
         self.settings, self.dimensions = settings, math.prod(spec.shape)
-        sizes = spec.height, spec.channels, settings.latent_size, settings.width, len(spec.condition_names) if self.conditional else 0
-        self.encoder, self.decoder = Encoder(*sizes), Decoder(*sizes)
+        plan, classes = spec.doublings, len(spec.condition_names) if self.conditional else 0
+        sizes = plan.side, spec.channels, settings.latent_size, settings.width, classes
+        self.encoder, self.decoder = Encoder(*sizes, smallest_map=plan.smallest_map), Decoder(*sizes, smallest_map=plan.smallest_map)
         optimizer = maker("adam", settings.learning_rate, betas=settings.betas, momentum=0.0, weight_decay=0.0)
         self.players = (Player("autoencoder", ("encoder", "decoder"), optimizer, has_ema=settings.ema_samples > 0),)
         self.turns = (Turn("fit", "autoencoder", self.play),)
@@ -154,7 +155,7 @@ class ImageAutoencoderRecipe(SamplingImageRecipe):
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().incompatibilities(spec) + square_problems(spec, MIN_SIDE, MAX_SIDE)
+        found = super().incompatibilities(spec) + doubling_problems(spec, MIN_SIDE, MAX_SIDE)
         found += self.class_problems(spec, self.condition)
         if self.width % 8:
             found.append(f"width must be a multiple of 8; {self.width} is not.")

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sparring.data.dataset import Dataset
-from sparring.data.images.image_spec import ImageSpec, default_size, nearest_square
+from sparring.data.images.image_sizes import default_size, nearest_square
+from sparring.data.images.image_spec import ImageSpec
 from sparring.data.images.mirrored import WithMirrored
 from sparring.games.recipe import Recipe
 
@@ -15,7 +16,7 @@ class ImageRecipe(Recipe):
 
     modality: ClassVar[str] = "images"
     smallest_side: ClassVar[int | None] = None
-    """Smallest side of the squares that the networks generate, where sides have to be powers of two. None: any side will do."""
+    """Smallest side of the images that the networks generate, where sides are doubled on the way. None: any side will do."""
 
     def class_problems(self, spec: ImageSpec, condition: str) -> list[str]:
         """What is wrong if classes are asked for, and there are none."""

@@ -49,7 +49,11 @@ class GrowingRecipe(AdversarialRecipe):
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().incompatibilities(spec) + square_problems(spec, SMALLEST, MAX_SIDE) + width_problems(spec.height, self.channel_base)
+        found = (
+            super().incompatibilities(spec)
+            + square_problems(self, spec, SMALLEST, MAX_SIDE)
+            + width_problems(spec.height, self.channel_base)
+        )
         if self.start_side & (self.start_side - 1) or self.start_side > spec.height:
             found.append(f"start_side must be a power of two and at most the images' {spec.height}, not {self.start_side}.")
         return found

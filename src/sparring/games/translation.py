@@ -14,6 +14,7 @@ from sparring.augment.diffaugment import diffaugment_together
 from sparring.augment.paired import jittered
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
+from sparring.data.images.image_sizes import size_of
 from sparring.data.images.image_spec import ImageSpec
 from sparring.data.pairs.pair_spec import PairBatch, PairSpec
 from sparring.games.exported_parts import Direction, ExportChoices, Part, PartName, image_input
@@ -347,10 +348,11 @@ class PatchRecipe(TranslationRecipe):
                 "r1 needs gradients of single images, and batch norm mixes images. Use discriminator_norm='instance' or "
                 "discriminator_norm='none'."
             )
-        if self.patch_layers >= 1 and spec.height >> self.patch_layers < 4:
+        shorter = min(spec.height, spec.width)
+        if self.patch_layers >= 1 and shorter >> self.patch_layers < 4:
             found.append(
-                f"patch_layers={self.patch_layers} leaves no patch of {spec.height}x{spec.width} images. Use at most "
-                f"{max(1, spec.height.bit_length() - 3)}, or larger images (--size)."
+                f"patch_layers={self.patch_layers} leaves no patch of {spec.resolution} images. Use at most "
+                f"{max(1, shorter.bit_length() - 3)}, or larger images (--size)."
             )
         return found
 
@@ -359,4 +361,5 @@ def divisor_problems(spec: ImageSpec, divisor: int) -> list[str]:
     """What is wrong with the images' size for networks that halve it."""
     if not spec.height % divisor and not spec.width % divisor:
         return []
-    return [f"The sides of the images must be divisible by {divisor}, and they are {spec.height}x{spec.width}. Use --size."]
+    nearest = size_of(*(max(1, (2 * side + divisor) // (2 * divisor)) * divisor for side in (spec.height, spec.width)))
+    return [f"The sides of the images must be divisible by {divisor}, and they are {spec.resolution}. Use --size, for example {nearest}."]

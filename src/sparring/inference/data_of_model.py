@@ -17,7 +17,7 @@ from sparring.runs.run_directory import RunDirectory
 def preprocessing_of(model: Model) -> Preprocessing:
     """How other data becomes what a model was trained on, without a table of labels. A SettingsError if that is no images."""
     model.refuse_unless_images()
-    return replace(model.preprocessing, size=model.spec.height, channels=model.spec.channels, split=None, labels=None, label_columns=())
+    return replace(model.preprocessing, size=model.spec.size, channels=model.spec.channels, split=None, labels=None, label_columns=())
 
 
 def source_of(model: Model) -> str:
@@ -33,7 +33,7 @@ def training_data(model: Model) -> Store:
     source, run = source_of(model), RunDirectory(model.source)
     recorded = read_config(run)["data"]
     # With the run's own settings but for the size, which its recipe chose: so it is prepared already.
-    preprocessing = replace(model.preprocessing, size=model.spec.height)
+    preprocessing = replace(model.preprocessing, size=model.spec.size)
     refuse_moved(run, recorded)
     store = open_store_if_present(Path(source)) or prepare(
         open_source(source, split=preprocessing.split), preprocessing, progress=console().is_terminal

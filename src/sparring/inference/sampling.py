@@ -113,12 +113,15 @@ def sample_in_pieces(
 
 
 def in_proportion(model: "Model", images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c p q"]:
-    """Images of a model that learned from squashed ones, stretched back to the proportion of those: the shorter side stays as it is."""
+    """Images of a model that learned from squashed ones, stretched back to the proportion of those: one of the sides
+    stays as it is.
+    """
     proportion = model.preprocessing.proportion
     if proportion is None or images.ndim != 4:
         return images
     height, width = images.shape[2:]
-    size = (height, round(width * proportion)) if proportion >= 1 else (round(height / proportion), width)
+    wider = proportion * (height / width)
+    size = (height, round(width * wider)) if wider >= 1 else (round(height / wider), width)
     return resized(images, size, mode="bicubic", antialias=True).clamp(-1, 1)
 
 

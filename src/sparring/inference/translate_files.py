@@ -170,7 +170,7 @@ class _Way:
         """The shorter side that images are brought to before inputs are made of them: what the model learned at, where that matters and
         none is asked for.
         """
-        return self.model.spec.height if self.size is None and self.made in SIZE_DEPENDENT else self.size
+        return min(self.model.spec.height, self.model.spec.width) if self.size is None and self.made in SIZE_DEPENDENT else self.size
 
     def draw(self, images: Sequence[Pixels]) -> list[UInt8[np.ndarray, "h w o"]]:
         """What becomes of images of one size. An UnusableError if they take too much memory."""

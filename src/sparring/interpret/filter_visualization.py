@@ -46,12 +46,12 @@ def filter_sheet(
         sides = sorted(one for one in recorder.maps if one > 1)
         side = sides[min(1, len(sides) - 1)] if side is None else side
         if side not in recorder.maps:
-            raise SettingsError(f"The discriminator has no maps of {side}x{side}. It has maps of: {', '.join(map(str, sides))}.")
+            raise SettingsError(f"The discriminator has no maps with a side of {side}. It has maps of: {', '.join(map(str, sides))}.")
         module, output = recorder.maps[side]
         chunks.append(output)
     network, discriminate = open_discriminator(model)
     tiles: list[UInt8[np.ndarray, "h w c"]] = []
-    largest = store.spec.height
+    largest = min(store.spec.height, store.spec.width)
     for responses in strongest_responses(chunks, patches, count):
         images = store.batch(indices[responses.images.numpy()]).samples
         guided, boxes = explain_responses(network, discriminate, images, module, responses)
@@ -152,18 +152,20 @@ def explain_responses(
     picked = output[torch.arange(len(images)), responses.channel, responses.rows, responses.columns]
     (guided,) = torch.autograd.grad(picked.sum(), inputs)
     squares = []
-    side_ratio = images.shape[2] / output.shape[2]
+    down, across = images.shape[2] / output.shape[2], images.shape[3] / output.shape[3]
     for row, column, gradient in zip(responses.rows.tolist(), responses.columns.tolist(), guided, strict=True):
-        squares.append(_receptive_square(gradient.abs().sum(dim=0), (row + 0.5) * side_ratio, (column + 0.5) * side_ratio))
+        squares.append(_receptive_square(gradient.abs().sum(dim=0), (row + 0.5) * down, (column + 0.5) * across))
     return guided, squares
 
 
 def _receptive_square(strength: Float[Tensor, "h w"], row: float, column: float) -> tuple[slice, slice]:
-    """The smallest square around a position, shifted into the image, that contains all nonzero values."""
+    """The smallest square around a position, shifted into the image, that contains all nonzero values; at most the
+    shorter side of the image.
+    """
     height, width = strength.shape
     nonzero = strength.nonzero()
     if not len(nonzero):
-        return slice(0, height), slice(0, width)
+        return slice(0, min(height, width)), slice(0, min(height, width))
     reach = max((nonzero[:, 0] - row).abs().max().item(), (nonzero[:, 1] - column).abs().max().item()) + 1
     side = int(min(2 * reach, height, width))
     top, left = (int(min(max(0, middle - side / 2), limit - side)) for middle, limit in ((row, height), (column, width)))

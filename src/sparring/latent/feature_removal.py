@@ -49,7 +49,7 @@ def remove_feature(
         raise SettingsError(f"{model.source} has a generator without feature maps, so there are no channels to zero.")
     side = sorted(maps)[max(0, len(maps) - 2)] if side is None else side
     if side not in maps:
-        raise SettingsError(f"The generator has no maps of {side}x{side}. It has maps of: {', '.join(map(str, sorted(maps)))}.")
+        raise SettingsError(f"The generator has no maps with a side of {side}. It has maps of: {', '.join(map(str, sorted(maps)))}.")
     having = detect_feature(drawn).bool()
     if having.all() or not having.any():
         raise SettingsError(

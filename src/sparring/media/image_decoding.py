@@ -17,8 +17,8 @@ from sparring.media.value_range import ValueRange, choose_range, describe_range,
 
 Color = tuple[int, int, int]
 Crop = Literal["center", "squash", "pad", "random"]
-MOST_SQUARES = 64
-"""Largest number of squares that are cut out of one image at random places."""
+MOST_PIECES = 64
+"""Largest number of pieces that are cut out of one image at random places."""
 
 # Only formats that Pillow decodes by itself. EPS, for example, would start another program.
 ENDINGS = {
@@ -124,6 +124,12 @@ def read_header(content: bytes | UInt8[np.ndarray, "h w c"], max_pixels: int | N
             f"if you trust the file: --max-pixels {pixels}"
         )
     return image, header
+
+
+def read_upright_size(content: bytes | UInt8[np.ndarray, "h w c"]) -> tuple[int, int]:
+    """Height and width in pixels of an upright image, without decoding it. Raises an UnusableImageError as `read_header` does."""
+    image, header = read_header(content)
+    return DecodedImage(image, header, (), 1 if header.format == "array" else _read_orientation(image, [])).upright_size
 
 
 def _open_with_pillow(content: bytes) -> Image.Image:
@@ -293,8 +299,10 @@ def _is_gray_palette(image: Image.Image) -> bool:
     return bool((colors == colors[:, :1]).all())
 
 
-def fit_to_square(image: Image.Image, size: int, crop: Crop, background: Color, channels: int | None) -> UInt8[np.ndarray, "size size c"]:
-    """An image in mode L, LA, RGB or RGBA as a square of `size` pixels.
+def fit_to_size(
+    image: Image.Image, sides: tuple[int, int], crop: Crop, background: Color, channels: int | None
+) -> UInt8[np.ndarray, "h w c"]:
+    """An image in mode L, LA, RGB or RGBA at the (height, width) of `sides`.
 
     `channels` None means 1 if the image and the background it needs are gray, else 3. With 4 channels, fully transparent pixels and padding
     have the background's color and alpha 0; with fewer, the image is laid on the background.
@@ -303,28 +311,29 @@ def fit_to_square(image: Image.Image, size: int, crop: Crop, background: Color, 
         image = image.convert("RGBA")
     else:
         image = _lay_on_background(image, background)
-        if channels is None and crop == "pad" and image.width != image.height and not _is_gray(background):
+        if channels is None and crop == "pad" and image.width * sides[0] != image.height * sides[1] and not _is_gray(background):
             image = image.convert("RGB")
         elif channels is not None:
             image = image.convert("L" if channels == 1 else "RGB")
-    pixels = np.array(_resize_to_square(image, size, crop, background))
+    pixels = np.array(_resize(image, sides, crop, background))
     if channels == 4:
         pixels[pixels[:, :, 3] == 0, :3] = background
-    return pixels.reshape(size, size, -1)
+    return pixels.reshape(*sides, -1)
 
 
-def random_squares(image: Image.Image, size: int, seed: int) -> list[Image.Image]:
-    """Squares of `size` pixels, cut out at random places without resizing: as many as would cover the image, at most `MOST_SQUARES`. An
-    image that is smaller on a side is enlarged first.
+def random_pieces(image: Image.Image, sides: tuple[int, int], seed: int) -> list[Image.Image]:
+    """Pieces of the (height, width) of `sides`, cut out at random places without resizing: as many as would cover the image, at most
+    `MOST_PIECES`. An image that is smaller on a side is enlarged first.
     """
-    scale = max(1.0, size / min(image.size))
+    tall, wide = sides
+    scale = max(1.0, tall / image.height, wide / image.width)
     if scale > 1:
-        image = image.resize((max(size, round(image.width * scale)), max(size, round(image.height * scale))), Image.Resampling.LANCZOS)
+        image = image.resize((max(wide, round(image.width * scale)), max(tall, round(image.height * scale))), Image.Resampling.LANCZOS)
     width, height = image.size
-    count = min(MOST_SQUARES, -(-width * height // size**2))
+    count = min(MOST_PIECES, -(-width * height // (wide * tall)))
     random = np.random.Generator(np.random.Philox(seed))
-    corners = zip(random.integers(0, width - size + 1, count).tolist(), random.integers(0, height - size + 1, count).tolist(), strict=True)
-    return [image.crop((left, top, left + size, top + size)) for left, top in corners]
+    corners = zip(random.integers(0, width - wide + 1, count).tolist(), random.integers(0, height - tall + 1, count).tolist(), strict=True)
+    return [image.crop((left, top, left + wide, top + tall)) for left, top in corners]
 
 
 def image_pixels(image: Image.Image, background: Color) -> UInt8[np.ndarray, "h w c"]:
@@ -333,16 +342,16 @@ def image_pixels(image: Image.Image, background: Color) -> UInt8[np.ndarray, "h 
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
-def read_images(paths: Sequence[Path], size: int, channels: int) -> UInt8[np.ndarray, "n h w c"]:
-    """Image files as pixels of the size and channels of `spec`: cropped to the central square, and laid on white.
+def read_images(paths: Sequence[Path], sides: tuple[int, int], channels: int) -> UInt8[np.ndarray, "n h w c"]:
+    """Image files as pixels of this (height, width) and these channels: cropped to its proportion, and laid on white.
 
     Raises a DataError that lists every file that cannot be read, or if no file is named.
     """
     pixels, problems = [], []
     for path in paths:
         try:
-            loaded = decode_image(path.read_bytes(), size)
-            pixels.append(fit_to_square(loaded.image, size, "center", (255, 255, 255), channels))
+            loaded = decode_image(path.read_bytes(), max(sides))
+            pixels.append(fit_to_size(loaded.image, sides, "center", (255, 255, 255), channels))
         except OSError as problem:
             problems.append(f"{path}: {problem.strerror or problem}")
         except UnusableImageError as problem:
@@ -372,23 +381,31 @@ def _lay_on_background(image: Image.Image, background: Color) -> Image.Image:
     return base
 
 
-def _resize_to_square(image: Image.Image, size: int, crop: Crop, background: Color) -> Image.Image:
-    width, height = image.size
+def _inner_size(image: Image.Image, sides: tuple[int, int]) -> tuple[int, int]:
+    """(width, height) of the whole image within a (height, width)."""
+    scale = min(sides[0] / image.height, sides[1] / image.width)
+    return max(1, math.floor(image.width * scale + 0.5)), max(1, math.floor(image.height * scale + 0.5))
+
+
+def _resize(image: Image.Image, sides: tuple[int, int], crop: Crop, background: Color) -> Image.Image:
+    size = sides[::-1]
     if crop == "pad":
-        scale = size / max(width, height)
-        inner = (max(1, math.floor(width * scale + 0.5)), max(1, math.floor(height * scale + 0.5)))
+        inner = _inner_size(image, sides)
         resized = image if inner == image.size else image.resize(inner, Image.Resampling.LANCZOS)
-        if inner == (size, size):
+        if inner == size:
             return resized
         clear = image.mode == "RGBA"
-        square = (
-            Image.new("RGBA", (size, size), (*background, 0)) if clear else _background_pixel(image.mode, background).resize((size, size))
-        )
-        square.paste(resized, ((size - inner[0]) // 2, (size - inner[1]) // 2))
-        return square
-    side = min(width, height)
-    left, top = (width - side) // 2, (height - side) // 2
-    box = (0, 0, width, height) if crop == "squash" else (left, top, left + side, top + side)
-    if (box[2] - box[0], box[3] - box[1]) == (size, size):
+        whole = Image.new("RGBA", size, (*background, 0)) if clear else _background_pixel(image.mode, background).resize(size)
+        whole.paste(resized, ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
+        return whole
+    box = (0, 0, *image.size) if crop == "squash" else central_box(*image.size, *size)
+    if (box[2] - box[0], box[3] - box[1]) == size:
         return image.crop(box)
-    return image.resize((size, size), Image.Resampling.LANCZOS, box=box)
+    return image.resize(size, Image.Resampling.LANCZOS, box=box)
+
+
+def central_box(width: int, height: int, wide: int, tall: int) -> tuple[int, int, int, int]:
+    """The largest box of the proportion of `wide` to `tall` in the middle of an image: left, top, right and bottom, in whole pixels."""
+    inner = (width, max(1, round(width * tall / wide))) if width * tall <= height * wide else (max(1, round(height * wide / tall)), height)
+    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+    return left, top, left + inner[0], top + inner[1]

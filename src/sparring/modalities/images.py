@@ -108,7 +108,7 @@ class Images:
 
     def settings_like(self, spec: ImageSpec) -> dict[str, object]:
         """See Modality."""
-        return {"size": spec.height, "channels": spec.channels}
+        return {"size": spec.size, "channels": spec.channels}
 
     def split_holdout(self, dataset: Store, count: int | None, seed: int) -> tuple[Dataset, Dataset | None]:
         """See Modality."""
@@ -148,7 +148,11 @@ def with_found_proportion(preprocessing: Preprocessing, store: Store) -> Preproc
     if preprocessing.crop != "squash" or preprocessing.proportion is not None:
         return preprocessing
     found = float(np.median(store.origins[:, 1] / store.origins[:, 0]))
-    return preprocessing if found == 1 else replace(preprocessing, proportion=min(16.0, max(1 / 16, round(found, 4))))
+    return (
+        preprocessing
+        if found == store.spec.width / store.spec.height
+        else replace(preprocessing, proportion=min(16.0, max(1 / 16, round(found, 4))))
+    )
 
 
 def with_found_range(preprocessing: Preprocessing, *stores: Store) -> Preprocessing:

@@ -91,7 +91,7 @@ class PairsOfImages:
         found = f"{plural(len(pairs), 'input', 'inputs')} to train on, {len(pairs.holdout_indices[0]):,} held out: {pairs.spec}."
         places = {pairs.inputs.folder: str(data), pairs.targets.folder: pairing.target or str(data)}
         stores = {store.folder: store for store in (pairs.inputs, pairs.targets)}
-        prepared = " ".join(flags(non_default(replace(settings["preprocessing"], size=pairs.spec.height))))
+        prepared = " ".join(flags(non_default(replace(settings["preprocessing"], size=pairs.spec.size))))
         summaries = [
             stores[folder].report.summary(f"sparring data prepare {shlex.quote(place)} {prepared}") for folder, place in places.items()
         ]

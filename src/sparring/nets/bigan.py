@@ -10,13 +10,23 @@ from sparring.nets.dcgan import Norm, initialize, strided_features, strided_laye
 class PairDiscriminator(nn.Module):
     """One logit for each pair of an image and a latent: both have layers of their own, and then layers together."""
 
-    def __init__(self, resolution: int, channels: int, latent_size: int, width: int, leak: float, hidden: int, norm: Norm) -> None:
+    def __init__(
+        self,
+        resolution: int,
+        channels: int,
+        latent_size: int,
+        width: int,
+        leak: float,
+        hidden: int,
+        norm: Norm,
+        *,
+        smallest_map: tuple[int, int] = (4, 4),
+    ) -> None:
         super().__init__()
         self.layers = strided_layers(resolution, channels, width, leak, norm)
         self.latent = nn.Sequential(nn.Linear(latent_size, hidden), nn.LeakyReLU(leak), nn.Linear(hidden, hidden), nn.LeakyReLU(leak))
-        self.joined = nn.Sequential(
-            nn.Linear(strided_features(resolution, width) + hidden, hidden), nn.LeakyReLU(leak), nn.Linear(hidden, 1)
-        )
+        features = strided_features(resolution, width, smallest_map)
+        self.joined = nn.Sequential(nn.Linear(features + hidden, hidden), nn.LeakyReLU(leak), nn.Linear(hidden, 1))
         initialize(self.layers)
 
     def forward(self, images: Float[Tensor, "n c h w"], latents: Float[Tensor, "n latent"]) -> Float[Tensor, "n 1"]:

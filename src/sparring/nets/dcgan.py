@@ -1,6 +1,7 @@
 """Generator and discriminator of DCGAN (Radford, Metz, Chintala 2016, section 3 and figure 1), and an encoder of their kind."""
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -41,15 +42,26 @@ def initialize(network: nn.Module, deviation: float = 0.02) -> None:
 class Generator(nn.Module):
     """DCGAN's generator: a linear layer maps the latent to 4x4, and each transposed convolution doubles the side.
 
-    `width` is the number of channels at half the resolution. Two numbers of classes say how classes enter (0: not in this way):
+    `width` is the number of channels at half the resolution. `smallest_map`: its (height, width); `resolution` is that of squares
+    with as many doublings. Two numbers of classes say how classes enter (0: not in this way):
     `concatenated` to the latent, or `normalized`, by conditional batch norm.
     """
 
-    def __init__(self, resolution: int, channels: int, latent_size: int, width: int, *, concatenated: int = 0, normalized: int = 0) -> None:
+    def __init__(
+        self,
+        resolution: int,
+        channels: int,
+        latent_size: int,
+        width: int,
+        *,
+        smallest_map: tuple[int, int] = (4, 4),
+        concatenated: int = 0,
+        normalized: int = 0,
+    ) -> None:
         super().__init__()
-        self.concatenated = concatenated
+        self.smallest_map, self.concatenated = smallest_map, concatenated
         widths = channels_at_sides(resolution, width)
-        self.project = nn.Linear(latent_size + concatenated, widths[0] * 16, bias=False)
+        self.project = nn.Linear(latent_size + concatenated, widths[0] * math.prod(smallest_map), bias=False)
 
         def norm(width: int) -> nn.Module:
             return ConditionalBatchNorm(width, normalized) if normalized else nn.BatchNorm2d(width)
@@ -66,7 +78,7 @@ class Generator(nn.Module):
         if condition is not None and self.concatenated:
             latent = torch.cat([latent, condition], dim=1)
         # (n, 4, 4, channels) seen as (n, channels, 4, 4): channels-last without a copy
-        x = self.project(latent).view(latent.shape[0], 4, 4, -1).permute(0, 3, 1, 2)
+        x = self.project(latent).view(latent.shape[0], *self.smallest_map, -1).permute(0, 3, 1, 2)
         for layer in self.layers:
             x = layer(x, condition) if isinstance(layer, ConditionalBatchNorm) else layer(x)
         return x.to(latent.dtype)
@@ -89,13 +101,13 @@ def beside_class(images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n c
     return torch.cat([images, maps], dim=1).contiguous(memory_format=torch.channels_last)
 
 
-def strided_features(resolution: int, width: int) -> int:
+def strided_features(resolution: int, width: int, smallest_map: tuple[int, int] = (4, 4)) -> int:
     """How many numbers the last maps of `strided_layers` have."""
-    return channels_at_sides(resolution, width)[0] * 16
+    return channels_at_sides(resolution, width)[0] * math.prod(smallest_map)
 
 
 class Discriminator(nn.Module):
-    """DCGAN's discriminator: strided convolutions halve the side down to 4x4, followed by a linear head.
+    """DCGAN's discriminator: strided convolutions halve the side down to 4x4 (or another `smallest_map`), followed by a linear head.
 
     `width` is the number of channels at half the resolution. Three numbers of classes say how classes enter (0: not in this way):
     `concatenated` to the image as constant channels, `projected` onto the last features (Miyato and Koyama 2018, equation 3), or `named`,
@@ -109,6 +121,7 @@ class Discriminator(nn.Module):
         width: int,
         leak: float = 0.2,
         *,
+        smallest_map: tuple[int, int] = (4, 4),
         norm: Norm = "batch",
         minibatch_deviation: bool = False,
         concatenated: int = 0,
@@ -120,7 +133,7 @@ class Discriminator(nn.Module):
         self.layers = strided_layers(resolution, channels + concatenated, width, leak, norm)
         if minibatch_deviation:
             self.layers.append(MinibatchDeviation())
-        features = strided_features(resolution, width) + minibatch_deviation * 16
+        features = strided_features(resolution, width, smallest_map) + minibatch_deviation * math.prod(smallest_map)
         self.head = nn.Linear(features, 1 + named, bias=False)
         self.project = nn.Linear(projected, features, bias=False) if projected else None
         initialize(self)
@@ -129,7 +142,7 @@ class Discriminator(nn.Module):
         """One logit for each image, followed by one for each auxiliary class. `condition` has a weight for each class."""
         return self.outputs(self.layers(beside_class(images, condition if self.concatenated else None)), condition)
 
-    def outputs(self, maps: Float[Tensor, "n _ 4 4"], condition: Float[Tensor, "n classes"] | None) -> Float[Tensor, "n outputs"]:
+    def outputs(self, maps: Float[Tensor, "n _ p q"], condition: Float[Tensor, "n classes"] | None) -> Float[Tensor, "n outputs"]:
         """What the head makes of the last maps."""
         features = maps.permute(0, 2, 3, 1).reshape(maps.shape[0], -1)
         outputs = self.head(features)
@@ -144,11 +157,20 @@ class Encoder(nn.Module):
     """
 
     def __init__(
-        self, resolution: int, channels: int, latent_size: int, width: int, leak: float, *, stochastic: bool, classes: int = 0
+        self,
+        resolution: int,
+        channels: int,
+        latent_size: int,
+        width: int,
+        leak: float,
+        *,
+        smallest_map: tuple[int, int] = (4, 4),
+        stochastic: bool,
+        classes: int = 0,
     ) -> None:
         super().__init__()
         self.layers = strided_layers(resolution, channels + classes, width, leak, "batch")
-        self.head = nn.Linear(strided_features(resolution, width), latent_size * (2 if stochastic else 1))
+        self.head = nn.Linear(strided_features(resolution, width, smallest_map), latent_size * (2 if stochastic else 1))
         self.latent_size = latent_size
         initialize(self)
 

@@ -3,6 +3,7 @@ arXiv:2101.04775). Details that the paper leaves open follow the authors' code.
 """
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import torch
@@ -32,14 +33,14 @@ class Noise(nn.Module):
     torch's random numbers; otherwise the noise is constant, so that a latent has one image.
     """
 
-    constant: Float[Tensor, "side side"]
+    constant: Float[Tensor, "h w"]
 
-    def __init__(self, side: int) -> None:
+    def __init__(self, sides: tuple[int, int]) -> None:
         super().__init__()
         self.strength = nn.Parameter(torch.zeros(()))
-        self.register_buffer("constant", torch.randn(side, side))
+        self.register_buffer("constant", torch.randn(*sides))
 
-    def forward(self, x: Float[Tensor, "n c side side"]) -> Float[Tensor, "n c side side"]:
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         """The same shape."""
         noise = torch.randn(x.shape[0], 1, *x.shape[2:], device=x.device) if self.training else self.constant
         return x + (self.strength * noise).to(x.dtype)
@@ -56,18 +57,18 @@ class UpsamplingConvolution(Convolution):
         return upsample_convolve(input, self)
 
 
-def gated(convolution: Convolution, norm: Norm, noise_side: int | None = None) -> list[nn.Module]:
-    """A convolution, noise if `noise_side` is given, normalization, and a gated linear unit (GLU), which halves the channels."""
-    noise = [] if noise_side is None else [Noise(noise_side)]
+def gated(convolution: Convolution, norm: Norm, noise_sides: tuple[int, int] | None = None) -> list[nn.Module]:
+    """A convolution, noise if `noise_sides` are given, normalization, and a gated linear unit (GLU), which halves the channels."""
+    noise = [] if noise_sides is None else [Noise(noise_sides)]
     return [convolution, *noise, *NORMS[norm](convolution.out_channels), nn.GLU(dim=1)]
 
 
-def upsampling_block(before: int, after: int, side: int, *, noisy: bool) -> nn.Sequential:
-    """From maps of half the side to maps of `side`. `noisy`: with noise, and with a second convolution."""
-    noise_side = side if noisy else None
-    layers = gated(UpsamplingConvolution(before, 2 * after), "batch", noise_side)
+def upsampling_block(before: int, after: int, sides: tuple[int, int], *, noisy: bool) -> nn.Sequential:
+    """From maps of half the sides to maps of these (height, width). `noisy`: with noise, and with a second convolution."""
+    noise_sides = sides if noisy else None
+    layers = gated(UpsamplingConvolution(before, 2 * after), "batch", noise_sides)
     if noisy:
-        layers += gated(Convolution(after, 2 * after, 3, 1, 1), "batch", noise_side)
+        layers += gated(Convolution(after, 2 * after, 3, 1, 1), "batch", noise_sides)
     return nn.Sequential(*layers)
 
 
@@ -90,15 +91,19 @@ class SkipLayerExcitation(nn.Module):
 
 class Generator(nn.Module):
     """From a latent to an image in [-1, 1]. `widths` are the numbers of channels at sides 4, 8, and so on. Every second block, beginning
-    with the first, has noise; maps from 64x64 on are excited by those with a sixteenth of their side.
+    with the first, has noise; maps from 64x64 on are excited by those with a sixteenth of their side. With a `smallest_map` (height,
+    width) that is not 4x4, the other sides are as many times it.
     """
 
-    def __init__(self, widths: Sequence[int], channels: int, latent_size: int) -> None:
+    def __init__(self, widths: Sequence[int], channels: int, latent_size: int, smallest_map: tuple[int, int] = (4, 4)) -> None:
         super().__init__()
-        self.project = nn.Linear(latent_size, 2 * widths[0] * 4 * 4, bias=False)  # a transposed 4x4 convolution of a single place
+        self.smallest_map = smallest_map
+        self.project = nn.Linear(
+            latent_size, 2 * widths[0] * math.prod(smallest_map), bias=False
+        )  # a transposed 4x4 convolution of a single place
         self.start = nn.Sequential(nn.BatchNorm2d(2 * widths[0]), nn.GLU(dim=1))
         self.blocks = nn.ModuleList(
-            upsampling_block(before, after, 8 << place, noisy=place % 2 == 0)
+            upsampling_block(before, after, (smallest_map[0] << place + 1, smallest_map[1] << place + 1), noisy=place % 2 == 0)
             for place, (before, after) in enumerate(itertools.pairwise(widths))
         )
         self.excitations = nn.ModuleList(
@@ -110,7 +115,7 @@ class Generator(nn.Module):
     def forward(self, latent: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n c h w"]:
         """Images from latents. There are no classes: `condition` is not looked at."""
         # (n, 4, 4, channels) seen as (n, channels, 4, 4): channels-last without a copy
-        maps = [self.start(self.project(latent).view(latent.shape[0], 4, 4, -1).permute(0, 3, 1, 2))]
+        maps = [self.start(self.project(latent).view(latent.shape[0], *self.smallest_map, -1).permute(0, 3, 1, 2))]
         for block in self.blocks:
             x = block(maps[-1])
             source = len(maps) - EXCITED_LATER
@@ -151,7 +156,7 @@ def quadrants_of(x: Float[Tensor, "n c h w"], quadrants: Int64[Tensor, " n"]) ->
 
 
 class Discriminator(nn.Module):
-    """From an image to the mean of 5x5 logits, of which each sees a part of it. `widths` are the numbers of channels at sides 4, 8, and so
+    """From an image to the mean of 5x5 logits (more for larger rectangles), of which each sees a part of it. `widths` are the numbers of channels at sides 4, 8, and so
     on; those of 4x4 and, but for images of 16x16, those at full side are not used.
 
     `decodes`: with decoders that reconstruct what the discriminator sees from its maps, so that these keep what images are made of (section

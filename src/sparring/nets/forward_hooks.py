@@ -13,7 +13,7 @@ MAX_IMAGE_CHANNELS = 4
 
 
 class FeatureMapRecorder:
-    """Holds the last feature map of each side that a network output, with the name of its module, in the order of the network."""
+    """Holds the last feature map of each shorter side that a network output, with the name of its module, in the order of the network."""
 
     def __init__(self) -> None:
         self.maps: dict[int, tuple[str, Float[Tensor, "n c h w"]]] = {}
@@ -21,7 +21,7 @@ class FeatureMapRecorder:
     def record(self, name: str, output: object) -> None:
         """Keep a module's output if it is a feature map: four-dimensional, with more channels than images have."""
         if isinstance(output, Tensor) and output.ndim == 4 and output.shape[1] > MAX_IMAGE_CHANNELS:
-            self.maps[output.shape[2]] = (name, output)
+            self.maps[min(output.shape[2:])] = (name, output)
 
 
 @contextlib.contextmanager

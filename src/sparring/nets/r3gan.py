@@ -57,7 +57,8 @@ def _to_width(before: int, after: int) -> nn.Module:
 
 class Generator(nn.Module):
     """From a latent to an image whose values are not bounded. `widths` are the numbers of channels at sides 4, 8, and so on, `blocks` the
-    number of residual blocks at each. `classes` are embedded in `class_size` numbers beside the latent (0: none).
+    number of residual blocks at each. `classes` are embedded in `class_size` numbers beside the latent (0: none). With a `smallest_map`
+    (height, width) that is not 4x4, the other sides are as many times it.
     """
 
     def __init__(
@@ -70,12 +71,13 @@ class Generator(nn.Module):
         group_size: int,
         classes: int,
         class_size: int,
+        smallest_map: tuple[int, int] = (4, 4),
     ) -> None:
         super().__init__()
         count = blocks * len(widths)
         self.embed = scaled(nn.Linear(classes, class_size, bias=False)) if classes else None
         self.project = scaled(nn.Linear(latent_size + (class_size if classes else 0), widths[0], bias=False))
-        self.basis = nn.Parameter(torch.randn(widths[0], 4, 4))
+        self.basis = nn.Parameter(torch.randn(widths[0], *smallest_map))
         self.stages = nn.ModuleList(
             nn.Sequential(*(ResidualBlock(width, expansion, group_size, count) for _ in range(blocks))) for width in widths
         )
@@ -96,7 +98,15 @@ class Discriminator(nn.Module):
     """From an image to a logit, or to the product of features with an embedding of the class (projection, Miyato and Koyama 2018)."""
 
     def __init__(
-        self, widths: Sequence[int], channels: int, blocks: int, expansion: int, group_size: int, classes: int, class_size: int
+        self,
+        widths: Sequence[int],
+        channels: int,
+        blocks: int,
+        expansion: int,
+        group_size: int,
+        classes: int,
+        class_size: int,
+        smallest_map: tuple[int, int] = (4, 4),
     ) -> None:
         super().__init__()
         falling, count = list(widths)[::-1], blocks * len(widths)
@@ -105,7 +115,7 @@ class Discriminator(nn.Module):
             nn.Sequential(*(ResidualBlock(width, expansion, group_size, count) for _ in range(blocks))) for width in falling
         )
         self.transitions = nn.ModuleList(_to_width(before, after) for before, after in itertools.pairwise(falling))
-        self.basis = scaled(nn.Conv2d(falling[-1], falling[-1], 4, groups=falling[-1], bias=False))
+        self.basis = scaled(nn.Conv2d(falling[-1], falling[-1], smallest_map, groups=falling[-1], bias=False))
         self.head = scaled(nn.Linear(falling[-1], class_size if classes else 1, bias=False))
         self.embed = scaled(nn.Linear(classes, class_size, bias=False), 1 / math.sqrt(class_size)) if classes else None
 

@@ -141,15 +141,25 @@ class Generator(nn.Module):
     """SNGAN's generator: a linear layer maps the latent to 4x4, each block doubles the side, and norm, ReLU and a 3x3 make the image.
 
     `width` is the number of channels at full resolution for images from 64x64 on; smaller networks have four times as many channels in all
-    feature maps (the papers use 64). Two numbers of classes say how classes enter (0: not in this way): `concatenated` to the latent, or
+    feature maps (the papers use 64). `smallest_map`: its (height, width); `resolution` is that of squares with as many doublings. Two numbers of classes say how classes enter (0: not in this way): `concatenated` to the latent, or
     `normalized`, by conditional batch norm.
     """
 
-    def __init__(self, resolution: int, channels: int, latent_size: int, width: int, *, concatenated: int = 0, normalized: int = 0) -> None:
+    def __init__(
+        self,
+        resolution: int,
+        channels: int,
+        latent_size: int,
+        width: int,
+        *,
+        smallest_map: tuple[int, int] = (4, 4),
+        concatenated: int = 0,
+        normalized: int = 0,
+    ) -> None:
         super().__init__()
-        self.concatenated = concatenated
+        self.smallest_map, self.concatenated = smallest_map, concatenated
         widths = generator_widths(resolution, width)
-        self.project = glorot_linear(latent_size + concatenated, widths[0] * 16)
+        self.project = glorot_linear(latent_size + concatenated, widths[0] * math.prod(smallest_map))
         self.blocks = nn.ModuleList(UpBlock(before, after, normalized) for before, after in itertools.pairwise(widths))
         self.last_norm = make_norm(widths[-1], normalized)
         self.to_image = glorot_convolution(widths[-1], channels, 3)
@@ -159,7 +169,7 @@ class Generator(nn.Module):
         if condition is not None and self.concatenated:
             latent = torch.cat([latent, condition], dim=1)
         # (n, 4, 4, channels) viewed as (n, channels, 4, 4): channels-last without a copy
-        x = self.project(latent).view(latent.shape[0], 4, 4, -1).permute(0, 3, 1, 2)
+        x = self.project(latent).view(latent.shape[0], *self.smallest_map, -1).permute(0, 3, 1, 2)
         for block in self.blocks:
             x = block(x, condition)
         return at_least_float32(self.to_image(norm_relu(self.last_norm, x, condition)).tanh())

@@ -42,14 +42,24 @@ class StyledConvolution(nn.Module):
     input by the style and the output by the demodulation is equivalent, and one convolution serves the whole batch.
     """
 
-    noise: Float[Tensor, "side side"]
+    noise: Float[Tensor, "h w"]
 
-    def __init__(self, before: int, after: int, style: int, side: int, *, up: bool = False, gain: float = 1.0, clamp: float | None) -> None:
+    def __init__(
+        self,
+        before: int,
+        after: int,
+        style: int,
+        sides: tuple[int, int],
+        *,
+        up: bool = False,
+        gain: float = 1.0,
+        clamp: float | None,
+    ) -> None:
         super().__init__()
         self.affine = Linear(style, before, offset=1.0)
         self.weight = nn.Parameter(torch.randn(after, before, 3, 3))
         self.bias = nn.Parameter(torch.zeros(after))
-        self.register_buffer("noise", torch.randn(side, side))
+        self.register_buffer("noise", torch.randn(*sides))
         self.noise_strength = nn.Parameter(torch.zeros(()))
         self.up, self.gain = up, LEAKY_GAIN * gain
         self.clamp = None if clamp is None else clamp * gain
@@ -98,13 +108,22 @@ class SynthesisBlock(nn.Module):
     """
 
     def __init__(
-        self, before: int, after: int, style: int, side: int, channels: int, *, residual: bool, draws: bool, clamp: float | None
+        self,
+        before: int,
+        after: int,
+        style: int,
+        sides: tuple[int, int],
+        channels: int,
+        *,
+        residual: bool,
+        draws: bool,
+        clamp: float | None,
     ) -> None:
         super().__init__()
         half = math.sqrt(0.5) if residual and before else 1.0
-        self.constant = nn.Parameter(torch.randn(after, side, side)) if not before else None
-        self.first = StyledConvolution(before, after, style, side, up=True, clamp=clamp) if before else None
-        self.second = StyledConvolution(after, after, style, side, gain=half, clamp=clamp)
+        self.constant = nn.Parameter(torch.randn(after, *sides)) if not before else None
+        self.first = StyledConvolution(before, after, style, sides, up=True, clamp=clamp) if before else None
+        self.second = StyledConvolution(after, after, style, sides, gain=half, clamp=clamp)
         self.skip = Convolution(before, after, 1, bias=False, activated=False, up=True, gain=half) if residual and before else None
         self.to_image = ToImage(after, channels, style, clamp) if draws else None
 
@@ -133,7 +152,8 @@ class Synthesis(nn.Module):
     """Synthesis network from styles to images: a learned constant at 4x4, then a block for each doubling of the side.
 
     `widths` are the numbers of channels at sides 4, 8, and so on. Architectures (figure 7 of the paper): "skip" sums the images of all
-    sides, "resnet" adds a shortcut to each block, "orig" does neither. `clamp` limits activations.
+    sides, "resnet" adds a shortcut to each block, "orig" does neither. `clamp` limits activations. With a `smallest_map` (height, width)
+    that is not 4x4, the other sides are as many times it.
     """
 
     def __init__(
@@ -143,6 +163,7 @@ class Synthesis(nn.Module):
         style: int,
         architecture: GeneratorArchitecture = "skip",
         clamp: float | None = None,
+        smallest_map: tuple[int, int] = (4, 4),
     ) -> None:
         super().__init__()
         last = len(widths) - 1
@@ -151,7 +172,7 @@ class Synthesis(nn.Module):
                 widths[i - 1] if i else 0,
                 widths[i],
                 style,
-                4 << i,
+                (smallest_map[0] << i, smallest_map[1] << i),
                 channels,
                 residual=architecture == "resnet",
                 draws=architecture == "skip" or i == last,
@@ -176,7 +197,7 @@ class Synthesis(nn.Module):
         return list(self.blocks)  # pyright: ignore[reportReturnType] (a ModuleList of them)
 
     def forward(self, w: Float[Tensor, "n layers style"], noise: Noise) -> Float[Tensor, "n channels h w"]:
-        """(n, layers, style) to (n, channels, resolution, resolution)."""
+        """(n, layers, style) to (n, channels, height, width)."""
         x, image, used = None, None, 0
         for block in self._blocks:
             x, part = block(x, w[:, used : used + block.styles + 1], noise)
@@ -204,8 +225,9 @@ class Generator(StyleGenerator):
         embedding: int | None = None,
         architecture: GeneratorArchitecture = "skip",
         clamp: float | None = None,
+        smallest_map: tuple[int, int] = (4, 4),
     ) -> None:
-        synthesis = Synthesis(widths, channels, style_size, architecture, clamp)
+        synthesis = Synthesis(widths, channels, style_size, architecture, clamp, smallest_map)
         mapping = Mapping(
             latent_size,
             classes,
@@ -240,7 +262,7 @@ class DiscriminatorBlock(nn.Module):
 
 class Discriminator(nn.Module):
     """StyleGAN2's discriminator: a block for each halving of the side, then minibatch standard deviation, a convolution and two linear
-    layers at 4x4.
+    layers at 4x4 (or another `smallest_map`).
 
     `widths` are the numbers of channels at sides 4, 8, and so on. Architectures (figure 7): "resnet" adds a shortcut to each block, "skip"
     gives each block the image at its side, "orig" does neither. `classes` is the number of classes projected onto the features (0: none),
@@ -263,6 +285,7 @@ class Discriminator(nn.Module):
         deviation_group: int = 4,
         deviation_channels: int = 1,
         clamp: float | None = None,
+        smallest_map: tuple[int, int] = (4, 4),
     ) -> None:
         super().__init__()
         self.skips = architecture == "skip"
@@ -275,7 +298,7 @@ class Discriminator(nn.Module):
         self.from_image = Convolution(channels, widths[0], 1) if self.skips else None
         self.deviation = MinibatchDeviation(deviation_group, deviation_channels) if deviation_channels else nn.Identity()
         self.last = Convolution(widths[0] + deviation_channels, widths[0], 3, clamp=clamp)
-        self.hidden = Linear(widths[0] * 16, widths[0], activated=True)
+        self.hidden = Linear(widths[0] * math.prod(smallest_map), widths[0], activated=True)
         self.head = Linear(widths[0], (class_size or 1) + named)
         self.mapping = (
             Mapping(0, classes, class_size, layers=mapping_layers, rate=mapping_rate, width=mapping_width, embedding=embedding)

@@ -1,6 +1,7 @@
 """Encoder and decoder of a variational autoencoder of images."""
 
 import itertools
+import math
 
 import torch
 from jaxtyping import Float
@@ -20,9 +21,13 @@ def widths_for(side: int, width: int) -> list[int]:
 
 
 class Encoder(nn.Module):
-    """Mean and logarithm of the variance of the latent of each image. `classes`: number of classes that it is told (0: none)."""
+    """Mean and logarithm of the variance of the latent of each image. `classes`: number of classes that it is told (0: none).
+    `smallest_map`: its (height, width); `side` is that of squares with as many halvings.
+    """
 
-    def __init__(self, side: int, channels: int, latent_size: int, width: int, classes: int = 0) -> None:
+    def __init__(
+        self, side: int, channels: int, latent_size: int, width: int, classes: int = 0, *, smallest_map: tuple[int, int] = (4, 4)
+    ) -> None:
         super().__init__()
         widths = widths_for(side, width)
         self.first = Convolution(channels + classes, width, 3, 1, 1)
@@ -31,7 +36,7 @@ class Encoder(nn.Module):
             for before, after in itertools.pairwise([width, *widths])
         )
         self.last = nn.Sequential(nn.GroupNorm(GROUPS, widths[-1]), nn.SiLU())
-        self.head = nn.Linear(widths[-1] * 16, 2 * latent_size)
+        self.head = nn.Linear(widths[-1] * math.prod(smallest_map), 2 * latent_size)
 
     def forward(
         self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None = None
@@ -47,12 +52,17 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Means of the pixels of images from latents, in [-1, 1] or a little beyond; and one deviation for each channel."""
+    """Means of the pixels of images from latents, in [-1, 1] or a little beyond; and one deviation for each channel. Sizes are as of the
+    encoder.
+    """
 
-    def __init__(self, side: int, channels: int, latent_size: int, width: int, classes: int = 0) -> None:
+    def __init__(
+        self, side: int, channels: int, latent_size: int, width: int, classes: int = 0, *, smallest_map: tuple[int, int] = (4, 4)
+    ) -> None:
         super().__init__()
+        self.smallest_map = smallest_map
         widths = widths_for(side, width)[::-1]
-        self.project = nn.Linear(latent_size + classes, widths[0] * 16)
+        self.project = nn.Linear(latent_size + classes, widths[0] * math.prod(smallest_map))
         self.layers = nn.ModuleList(
             nn.Sequential(nn.GroupNorm(GROUPS, before), nn.SiLU(), TransposedConvolution(before, after, 4, 2, 1))
             for before, after in itertools.pairwise([*widths, width])
@@ -64,7 +74,7 @@ class Decoder(nn.Module):
         """Means of pixels."""
         if condition is not None:
             latents = torch.cat([latents, condition], dim=1)
-        x = self.project(latents).view(latents.shape[0], -1, 4, 4)
+        x = self.project(latents).view(latents.shape[0], -1, *self.smallest_map)
         for layer in self.layers:
             x = layer(x)
         return self.last(x).float()

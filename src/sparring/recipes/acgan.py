@@ -13,7 +13,7 @@ class ACGAN(DCGAN):
 
     title: ClassVar[str] = "Class-conditional, by an auxiliary classifier in the discriminator"
     paper: ClassVar[str] = "Odena, Olah, Shlens 2017: Conditional Image Synthesis with Auxiliary Classifier GANs (arXiv:1610.09585)"
-    data: ClassVar[str] = "images with classes, 16x16 to 256x256 (a power of two)"
+    data: ClassVar[str] = "images with classes, 16x16 to 256x256 (also rectangles, such as 96x64)"
 
     batch_size: int = 100
     """Number of real images in each discriminator batch."""

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
-from sparring.games.adversarial_settings import mixing_problems, square_problems
+from sparring.games.adversarial_settings import doubling_problems, mixing_problems
 from sparring.games.bidirectional_gan import BidirectionalGame, BidirectionalRecipe
 from sparring.nets import dcgan
 from sparring.nets.bigan import PairDiscriminator
@@ -19,7 +19,7 @@ class BiGAN(BidirectionalRecipe):
 
     title: ClassVar[str] = "A GAN with an encoder: from images to latents and back"
     paper: ClassVar[str] = "Donahue, Krähenbühl, Darrell 2017: Adversarial Feature Learning (arXiv:1605.09782)"
-    data: ClassVar[str] = "images, 16x16 to 256x256 (a power of two)"
+    data: ClassVar[str] = "images, 16x16 to 256x256 (also rectangles, such as 96x64)"
     smallest_side: ClassVar[int | None] = dcgan.MIN_SIDE
     ranges: ClassVar[Ranges] = {
         **BidirectionalRecipe.ranges,
@@ -39,18 +39,19 @@ class BiGAN(BidirectionalRecipe):
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().incompatibilities(spec) + square_problems(spec, dcgan.MIN_SIDE, dcgan.MAX_SIDE)
+        found = super().incompatibilities(spec) + doubling_problems(spec, dcgan.MIN_SIDE, dcgan.MAX_SIDE)
         found += mixing_problems(self.r1 > 0, self.discriminator_norm)
         return found
 
     def build(self, spec: ImageSpec) -> BidirectionalGame:
         """See Recipe."""
-        sizes = spec.height, spec.channels, self.latent_size, self.width
+        plan = spec.doublings
+        sizes, smallest = (plan.side, spec.channels, self.latent_size, self.width), plan.smallest_map
         return BidirectionalGame(
             spec,
-            dcgan.Generator(*sizes),
-            dcgan.Encoder(*sizes, self.leak, stochastic=self.encoder == "stochastic"),
-            PairDiscriminator(*sizes, self.leak, self.hidden, self.discriminator_norm),
+            dcgan.Generator(*sizes, smallest_map=smallest),
+            dcgan.Encoder(*sizes, self.leak, smallest_map=smallest, stochastic=self.encoder == "stochastic"),
+            PairDiscriminator(*sizes, self.leak, self.hidden, self.discriminator_norm, smallest_map=smallest),
             self,
         )
 

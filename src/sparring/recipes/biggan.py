@@ -90,7 +90,7 @@ class BigGAN(AdversarialRecipe):
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().incompatibilities(spec) + square_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
+        found = super().incompatibilities(spec) + square_problems(self, spec, nets.MIN_SIDE, nets.MAX_SIDE)
         if self.condition == "concatenate":
             found.append(
                 "condition='concatenate' does not work with BigGAN's networks. Use condition='projection' or condition='auxiliary'."

@@ -20,7 +20,7 @@ class CGAN(DCGAN):
 
     title: ClassVar[str] = "Class-conditional: choose the class of each image"
     paper: ClassVar[str] = "Mirza and Osindero 2014: Conditional Generative Adversarial Nets (arXiv:1411.1784)"
-    data: ClassVar[str] = "images with classes, 16x16 to 256x256 (a power of two)"
+    data: ClassVar[str] = "images with classes, 16x16 to 256x256 (also rectangles, such as 96x64)"
 
     condition: Condition = "concatenate"
     """How the networks are conditioned on classes: concatenate, one-hot, joined to latent and image. (For the other ways, see `sparring

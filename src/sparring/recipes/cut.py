@@ -92,7 +92,7 @@ class CUT(PatchRecipe):
 
     title: ClassVar[str] = "Unpaired image translation in one direction, with a contrastive loss on patches"
     paper: ClassVar[str] = "Park, Efros, Zhang, Zhu 2020: Contrastive Learning for Unpaired Image-to-Image Translation (arXiv:2007.15651)"
-    data: ClassVar[str] = "two sets of images: --data and --target"
+    data: ClassVar[str] = "two sets of images: --data and --target; squares or rectangles"
     translates = "unpaired"
     ranges: ClassVar[Ranges] = {
         **PatchRecipe.ranges,

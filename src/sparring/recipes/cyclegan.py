@@ -107,7 +107,7 @@ class CycleGAN(PatchRecipe):
     paper: ClassVar[str] = (
         "Zhu, Park, Isola, Efros 2017: Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks (arXiv:1703.10593)"
     )
-    data: ClassVar[str] = "two sets of images: --data and --target"
+    data: ClassVar[str] = "two sets of images: --data and --target; squares or rectangles"
     translates = "unpaired"
     ranges: ClassVar[Ranges] = {
         **PatchRecipe.ranges,

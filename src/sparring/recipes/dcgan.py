@@ -8,7 +8,7 @@ from torch import nn
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe
-from sparring.games.adversarial_settings import mixing_problems, square_problems
+from sparring.games.adversarial_settings import doubling_problems, mixing_problems
 from sparring.nets import dcgan as nets
 
 
@@ -20,7 +20,7 @@ class DCGAN(AdversarialRecipe):
     paper: ClassVar[str] = (
         "Radford, Metz, Chintala 2016: Unsupervised Representation Learning with Deep Convolutional GANs (arXiv:1511.06434)"
     )
-    data: ClassVar[str] = "images, 16x16 to 256x256 (a power of two), with or without classes"
+    data: ClassVar[str] = "images, 16x16 to 256x256 (also rectangles, such as 96x64), with or without classes"
     smallest_side: ClassVar[int | None] = nets.MIN_SIDE
     ranges: ClassVar[Ranges] = {**AdversarialRecipe.ranges, "width": {"at least": 1, "at most": 4096}, "leak": {"at least": 0}}
 
@@ -40,18 +40,22 @@ class DCGAN(AdversarialRecipe):
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().incompatibilities(spec) + square_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
+        found = super().incompatibilities(spec) + doubling_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
         found += mixing_problems(self.penalized, self.discriminator_norm)
         return found
 
     def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:
         """See AdversarialRecipe."""
-        generator = nets.Generator(spec.height, spec.channels, self.latent_size, self.width, **self.generator_classes(spec))
+        plan = spec.doublings
+        generator = nets.Generator(
+            plan.side, spec.channels, self.latent_size, self.width, smallest_map=plan.smallest_map, **self.generator_classes(spec)
+        )
         discriminator = nets.Discriminator(
-            spec.height,
+            plan.side,
             spec.channels * self.packing,
             self.width,
             self.leak,
+            smallest_map=plan.smallest_map,
             norm=self.discriminator_norm,
             minibatch_deviation=self.minibatch_deviation,
             **self.discriminator_classes(spec),

@@ -12,7 +12,7 @@ from sparring.core.batch import Labels
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame, Weights
-from sparring.games.adversarial_settings import mixing_problems, square_problems
+from sparring.games.adversarial_settings import doubling_problems, mixing_problems
 from sparring.games.step_context import StepContext
 from sparring.losses.objectives import ObjectiveName
 from sparring.nets import fastgan as nets
@@ -51,7 +51,7 @@ class FastGAN(AdversarialRecipe):
     paper: ClassVar[str] = (
         "Liu et al. 2021: Towards Faster and Stabilized GAN Training for High-fidelity Few-shot Image Synthesis (arXiv:2101.04775)"
     )
-    data: ClassVar[str] = "images, 16x16 to 256x256 (a power of two)"
+    data: ClassVar[str] = "images, 16x16 to 256x256 (also rectangles, such as 96x64)"
     settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     smallest_side: ClassVar[int | None] = nets.MIN_SIDE
     ranges: ClassVar[Ranges] = {
@@ -85,7 +85,7 @@ class FastGAN(AdversarialRecipe):
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().incompatibilities(spec) + square_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
+        found = super().incompatibilities(spec) + doubling_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
         found += mixing_problems(self.penalized, self.discriminator_norm)
         if self.condition != "none":
             found.append("fastgan has no classes in its paper. Leave condition out, or train another recipe, for example cgan.")
@@ -97,8 +97,9 @@ class FastGAN(AdversarialRecipe):
 
     def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:
         """See AdversarialRecipe."""
-        widths = nets.widths(spec.height, self.channel_base, self.channel_max)
-        generator = nets.Generator(widths, spec.channels, self.latent_size)
+        plan = spec.doublings
+        widths = nets.widths(plan.side, self.channel_base, self.channel_max)
+        generator = nets.Generator(widths, spec.channels, self.latent_size, plan.smallest_map)
         decodes = self.reconstruction > 0
         return generator, nets.Discriminator(widths, spec.channels * self.packing, self.discriminator_norm, decodes=decodes)
 

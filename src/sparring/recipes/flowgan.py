@@ -8,7 +8,7 @@ from torch import nn
 
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
-from sparring.games.adversarial_settings import mixing_problems, square_problems
+from sparring.games.adversarial_settings import doubling_problems, mixing_problems
 from sparring.games.flow import FlowGame, level_problems
 from sparring.games.flow_gan import FlowGANGame, ReversibleSettings
 from sparring.losses.objectives import ObjectiveName
@@ -25,7 +25,7 @@ class FlowGAN(ReversibleSettings):
     paper: ClassVar[str] = (
         "Grover, Dhar, Ermon 2018: Flow-GAN: Combining Maximum Likelihood and Adversarial Learning in Generative Models (arXiv:1705.08868)"
     )
-    data: ClassVar[str] = "images, 16x16 to 256x256 (a power of two)"
+    data: ClassVar[str] = "images, 16x16 to 256x256 (also rectangles, such as 96x64)"
     smallest_side: ClassVar[int | None] = dcgan.MIN_SIDE
     ranges: ClassVar[Ranges] = {
         **ReversibleSettings.ranges,
@@ -63,7 +63,7 @@ class FlowGAN(ReversibleSettings):
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().incompatibilities(spec) + square_problems(spec, dcgan.MIN_SIDE, dcgan.MAX_SIDE)
+        found = super().incompatibilities(spec) + doubling_problems(spec, dcgan.MIN_SIDE, dcgan.MAX_SIDE)
         found += level_problems(spec, self.levels)
         if self.latent != "normal" or self.latent_size != type(self).latent_size:
             found.append("A reversible generator has as many normal latents as an image has numbers. Leave out latent and latent_size.")
@@ -84,10 +84,11 @@ class FlowGAN(ReversibleSettings):
     def networks(self, spec: ImageSpec) -> tuple[Flow, nn.Module]:
         """See AdversarialRecipe."""
         critic = dcgan.Discriminator(
-            spec.height,
+            spec.doublings.side,
             spec.channels * self.packing,
             self.width,
             self.leak,
+            smallest_map=spec.doublings.smallest_map,
             norm=self.discriminator_norm,
             minibatch_deviation=self.minibatch_deviation,
         )

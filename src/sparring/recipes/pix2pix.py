@@ -1,5 +1,6 @@
 """pix2pix: image translation learned from pairs."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -46,7 +47,7 @@ class Pix2Pix(PatchRecipe):
     paper: ClassVar[str] = (
         "Isola, Zhu, Zhou, Efros 2017: Image-to-Image Translation with Conditional Adversarial Networks (arXiv:1611.07004)"
     )
-    data: ClassVar[str] = "pairs of images: --data with --target, with --side-by-side, or with --inputs made of each image"
+    data: ClassVar[str] = "pairs of images: --data with --target, with --side-by-side, or with --inputs made of each image; squares or rectangles"
     translates = "paired"
     ranges: ClassVar[Ranges] = {
         **PatchRecipe.ranges,
@@ -65,7 +66,7 @@ class Pix2Pix(PatchRecipe):
     network: Literal["unet", "residual"] = "unet"
     """Architecture of the generator: unet, or residual (CycleGAN's)."""
     halvings: int | None = None
-    """Number of halvings of the U-Net. None: as many as the side allows, at most eight."""
+    """Number of halvings of the U-Net. None: as many as the sides allow, at most eight."""
     blocks: int = 9
     """Number of residual blocks of the residual generator."""
     antialiased: bool = False
@@ -78,7 +79,8 @@ class Pix2Pix(PatchRecipe):
 
     def halvings_for(self, spec: PairSpec) -> int:
         """Of the U-Net, for such images."""
-        possible = (spec.height & -spec.height).bit_length() - 1
+        both = math.gcd(spec.height, spec.width)
+        possible = (both & -both).bit_length() - 1
         return max(2, min(8, possible)) if self.halvings is None else self.halvings
 
     def incompatibilities(self, spec: PairSpec) -> list[str]:

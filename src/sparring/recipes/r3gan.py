@@ -12,7 +12,7 @@ from sparring.core.data_spec import Spec
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame
-from sparring.games.adversarial_settings import square_problems
+from sparring.games.adversarial_settings import doubling_problems
 from sparring.losses.objectives import ObjectiveName
 from sparring.nets import r3gan as nets
 
@@ -40,7 +40,7 @@ class R3GAN(AdversarialRecipe):
 
     title: ClassVar[str] = "A modern baseline: relativistic pairs, R1 and R2, residual networks"
     paper: ClassVar[str] = "Huang et al. 2024: The GAN is dead; long live the GAN! A Modern Baseline GAN (arXiv:2501.05441)"
-    data: ClassVar[str] = "images, 8x8 to 256x256 (a power of two), with or without classes"
+    data: ClassVar[str] = "images, 8x8 to 256x256 (also rectangles, such as 96x64), with or without classes"
     settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     smallest_side: ClassVar[int | None] = nets.MIN_SIDE
     ranges: ClassVar[Ranges] = {
@@ -86,7 +86,7 @@ class R3GAN(AdversarialRecipe):
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().incompatibilities(spec) + square_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
+        found = super().incompatibilities(spec) + doubling_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
         if self.minibatch_deviation:
             found.append("minibatch_deviation is not for these networks, which need no tricks. Leave it out.")
         if self.spectral_norm:
@@ -95,7 +95,7 @@ class R3GAN(AdversarialRecipe):
             found.append(f"condition={self.condition!r} is not for these networks: use condition='projection', or condition='none'.")
         if found:
             return found
-        inner = [width * self.expansion for width in nets.widths(spec.height, self.channel_base, self.channel_max)]
+        inner = [width * self.expansion for width in nets.widths(spec.doublings.side, self.channel_base, self.channel_max)]
         uneven = [width for width in inner if width > self.group_size and width % self.group_size]
         if uneven:
             found.append(
@@ -111,12 +111,15 @@ class R3GAN(AdversarialRecipe):
 
     def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:
         """See AdversarialRecipe."""
-        widths = nets.widths(spec.height, self.channel_base, self.channel_max)
+        widths = nets.widths(spec.doublings.side, self.channel_base, self.channel_max)
         inside = {"blocks": self.blocks, "expansion": self.expansion, "group_size": self.group_size}
+        smallest_map = spec.doublings.smallest_map
         classes = len(spec.condition_names) if self.condition != "none" else 0
-        generator = nets.Generator(widths, spec.channels, self.latent_size, **inside, classes=classes, class_size=self.class_size)
+        generator = nets.Generator(
+            widths, spec.channels, self.latent_size, **inside, classes=classes, class_size=self.class_size, smallest_map=smallest_map
+        )
         packed = {"classes": classes * self.packing, "class_size": self.class_size}
-        return generator, nets.Discriminator(widths, spec.channels * self.packing, **inside, **packed)
+        return generator, nets.Discriminator(widths, spec.channels * self.packing, **inside, **packed, smallest_map=smallest_map)
 
     def build(self, spec: Any) -> R3GANGame:  # noqa: ANN401 (the Spec of its kind of data)
         """See Recipe."""

@@ -8,7 +8,7 @@ from torch import nn
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe
-from sparring.games.adversarial_settings import square_problems
+from sparring.games.adversarial_settings import doubling_problems
 from sparring.losses.objectives import ObjectiveName
 from sparring.nets import sngan as nets
 
@@ -25,7 +25,7 @@ class SNGAN(AdversarialRecipe):
         "Miyato, Kataoka, Koyama, Yoshida 2018: Spectral Normalization for Generative Adversarial Networks (arXiv:1802.05957); "
         "Miyato, Koyama 2018: cGANs with Projection Discriminator (arXiv:1802.05637)"
     )
-    data: ClassVar[str] = "images, 16x16 to 256x256 (a power of two), with or without classes"
+    data: ClassVar[str] = "images, 16x16 to 256x256 (also rectangles, such as 96x64), with or without classes"
     smallest_side: ClassVar[int | None] = nets.MIN_SIDE
     ranges: ClassVar[Ranges] = {**AdversarialRecipe.ranges, "width": {"at least": 1, "at most": 1024}}
 
@@ -46,13 +46,16 @@ class SNGAN(AdversarialRecipe):
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        return super().incompatibilities(spec) + square_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
+        return super().incompatibilities(spec) + doubling_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
 
     def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:
         """See AdversarialRecipe."""
-        generator = nets.Generator(spec.height, spec.channels, self.latent_size, self.width, **self.generator_classes(spec))
+        plan = spec.doublings
+        generator = nets.Generator(
+            plan.side, spec.channels, self.latent_size, self.width, smallest_map=plan.smallest_map, **self.generator_classes(spec)
+        )
         discriminator = nets.Discriminator(
-            spec.height,
+            plan.side,
             spec.channels * self.packing,
             self.width,
             minibatch_deviation=self.minibatch_deviation,

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
-from sparring.games.adversarial_settings import square_problems
+from sparring.games.adversarial_settings import doubling_problems
 from sparring.games.stylegan import StyleGame, StyleRecipe
 from sparring.nets import stylegan2 as nets
 
@@ -22,7 +22,7 @@ class StyleGAN2(StyleRecipe):
 
     title: ClassVar[str] = "Style generator with weight demodulation, lazy R1 and path length regularization: the best images"
     paper: ClassVar[str] = "Karras et al. 2020: Analyzing and Improving the Image Quality of StyleGAN (arXiv:1912.04958)"
-    data: ClassVar[str] = "images, 8x8 to 1024x1024 (a power of two), with or without classes"
+    data: ClassVar[str] = "images, 8x8 to 1024x1024 (also rectangles, such as 96x64), with or without classes"
     smallest_side: ClassVar[int | None] = nets.MIN_SIDE
     ranges: ClassVar[Ranges] = {
         **StyleRecipe.ranges,
@@ -92,22 +92,24 @@ class StyleGAN2(StyleRecipe):
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().incompatibilities(spec) + square_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
+        found = super().incompatibilities(spec) + doubling_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
         if not found:
+            smallest = spec.doublings.smallest_map
             for name in ("widths", "discriminator_widths"):
-                given, wanted = len(getattr(self, name)), spec.height.bit_length() - 2
+                given, wanted = len(getattr(self, name)), spec.doublings.count + 1
                 if given not in {0, wanted}:
-                    found.append(f"{name} must be {wanted} numbers, for 4x4 to {spec.height}x{spec.height}, not {given}.")
+                    found.append(f"{name} must be {wanted} numbers, for {smallest[1]}x{smallest[0]} to {spec.resolution}, not {given}.")
         narrow = (self.discriminator_widths or self.widths or nets.widths(4, self.channel_base, self.channel_max))[0]
         if self.minibatch_deviation and self.deviation_channels >= 1 and narrow % self.deviation_channels:
             found.append(
                 f"deviation_channels must divide the discriminator's {narrow} channels at 4x4; {self.deviation_channels} does not."
             )
-        return found if self.widths else found + nets.width_problems(spec.height, self.channel_base)
+        return found if self.widths else found + nets.width_problems(max(spec.height, spec.width), self.channel_base)
 
     def build(self, spec: ImageSpec) -> StyleGame:
         """See Recipe."""
-        widths = self.widths or nets.widths(spec.height, self.channel_base, self.channel_max)
+        plan = spec.doublings
+        widths = self.widths or nets.widths(plan.side, self.channel_base, self.channel_max)
         classes = len(spec.condition_names) if self.condition != "none" else 0
         generator = nets.Generator(
             widths,
@@ -121,6 +123,7 @@ class StyleGAN2(StyleRecipe):
             embedding=self.embedding_size,
             architecture=self.architecture,
             clamp=self.clamp,
+            smallest_map=plan.smallest_map,
         )
         told = self.discriminator_classes(spec)
         discriminator = nets.Discriminator(
@@ -137,6 +140,7 @@ class StyleGAN2(StyleRecipe):
             deviation_group=self.deviation_group,
             deviation_channels=self.deviation_channels if self.minibatch_deviation else 0,
             clamp=self.discriminator_clamp,
+            smallest_map=plan.smallest_map,
         )
         return StyleGame(spec, generator, discriminator, self)
 

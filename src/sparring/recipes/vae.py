@@ -14,7 +14,7 @@ class VAE(ImageAutoencoderRecipe):
 
     title: ClassVar[str] = "A variational autoencoder: a latent space with an encoder"
     paper: ClassVar[str] = "Kingma, Welling 2014: Auto-Encoding Variational Bayes (arXiv:1312.6114)"
-    data: ClassVar[str] = "images, 8x8 to 64x64 (a power of two), with or without classes"
+    data: ClassVar[str] = "images, 8x8 to 64x64 (also rectangles, such as 48x32), with or without classes"
 
 
 RECIPE = VAE

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
-from sparring.games.adversarial_settings import mixing_problems, square_problems
+from sparring.games.adversarial_settings import doubling_problems, mixing_problems
 from sparring.games.autoencoder_gan import AutoencoderGANGame, AutoencoderGANRecipe
 from sparring.nets import dcgan
 from sparring.nets.vaegan import FeatureDiscriminator
@@ -19,7 +19,7 @@ class VAEGAN(AutoencoderGANRecipe):
 
     title: ClassVar[str] = "A variational autoencoder and a GAN in one: an encoder, and sharper images"
     paper: ClassVar[str] = "Larsen et al. 2016: Autoencoding beyond pixels using a learned similarity metric (arXiv:1512.09300)"
-    data: ClassVar[str] = "images, 16x16 to 256x256 (a power of two), with or without classes"
+    data: ClassVar[str] = "images, 16x16 to 256x256 (also rectangles, such as 96x64), with or without classes"
     smallest_side: ClassVar[int | None] = dcgan.MIN_SIDE
     ranges: ClassVar[Ranges] = {**AutoencoderGANRecipe.ranges, "width": {"at least": 1, "at most": 4096}, "leak": {"at least": 0}}
     settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {}
@@ -41,24 +41,28 @@ class VAEGAN(AutoencoderGANRecipe):
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().incompatibilities(spec) + square_problems(spec, dcgan.MIN_SIDE, dcgan.MAX_SIDE)
+        found = super().incompatibilities(spec) + doubling_problems(spec, dcgan.MIN_SIDE, dcgan.MAX_SIDE)
         found += mixing_problems(self.penalized, self.discriminator_norm)
         return found
 
     def build(self, spec: ImageSpec) -> AutoencoderGANGame:
         """See Recipe."""
-        sizes = spec.height, spec.channels, self.latent_size, self.width
+        plan = spec.doublings
+        sizes, smallest = (plan.side, spec.channels, self.latent_size, self.width), plan.smallest_map
         discriminator = FeatureDiscriminator(
-            spec.height,
+            plan.side,
             spec.channels * self.packing,
             self.width,
             self.leak,
+            smallest_map=smallest,
             norm=self.discriminator_norm,
             minibatch_deviation=self.minibatch_deviation,
             **self.discriminator_classes(spec),
         )
-        encoder = dcgan.Encoder(*sizes, self.leak, stochastic=True, classes=len(spec.condition_names) if self.condition != "none" else 0)
-        return AutoencoderGANGame(spec, dcgan.Generator(*sizes, **self.generator_classes(spec)), encoder, discriminator, self)
+        classes = len(spec.condition_names) if self.condition != "none" else 0
+        encoder = dcgan.Encoder(*sizes, self.leak, smallest_map=smallest, stochastic=True, classes=classes)
+        generator = dcgan.Generator(*sizes, smallest_map=smallest, **self.generator_classes(spec))
+        return AutoencoderGANGame(spec, generator, encoder, discriminator, self)
 
 
 RECIPE = VAEGAN

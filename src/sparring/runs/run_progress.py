@@ -108,7 +108,7 @@ def milestones(config: Mapping[str, Any], run: RunDirectory) -> list[tuple[str, 
     if growth := recipe.samples_until_full_size(spec):  # before that, samples are not at full size
         return [(FIRST, growth)]
     name = name_of(recipe)
-    good = GOOD_AT_32 * max(32, spec.height) // 32 if name in SCALED_GOOD else GOOD.get(name)
+    good = GOOD_AT_32 * max(32, spec.mean_side) // 32 if name in SCALED_GOOD else GOOD.get(name)
     return [(aim, goal) for aim, goal in ((FIRST, FIRST_LOOKS.get(name)), (LAST, good)) if goal is not None]
 
 

@@ -33,7 +33,9 @@ def described(opened: OpenModel) -> dict[str, Any]:
     white = known.ranges.get("white", (1.0, 1.0)) if known is not None else (1.0, 1.0)
     return {
         "directions": list(model.translation_game.translators),
-        "side": int(model.spec.height),
+        "side": min(model.spec.height, model.spec.width),
+        "height": model.spec.height,
+        "width": model.spec.width,
         "made": None if known is None else known.made,
         "color": model.translation_game.channels_of("a2b")[0] >= 3,
         "paper": "white" if sum(white) / 2 >= 0.5 else "black",
@@ -54,7 +56,7 @@ def translated(asked: Asked, opened: OpenModel) -> tuple[dict[str, Any], bytes]:
     if made is not None:
         asked.choice("made", "", MADE)
     name = asked.text("name") or "image.png"
-    refuse_unusable(asked.content, size or (model.spec.height if made in LINES else None))
+    refuse_unusable(asked.content, size or (min(model.spec.height, model.spec.width) if made in LINES else None))
     settings = {
         "direction": asked.choice("direction", "a2b", ("a2b", "b2a")),
         "size": size,

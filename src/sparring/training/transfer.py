@@ -4,15 +4,19 @@ Tensors go by their names in the game. Where shapes differ, it is found out what
 class more, and for another number of channels, and the dimensions that change with these are those of classes and of channels.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from sparring.core.data_spec import Spec
 from sparring.core.errors import SettingsError, listed
 from sparring.core.formatting import plural
+from sparring.data.images.image_sizes import doublings
+from sparring.data.images.image_spec import ImageSpec
 from sparring.games.game import Game
 from sparring.games.recipe import Recipe
 from sparring.training.state import State, ema_tensors, select, weights_of
@@ -152,6 +156,7 @@ class Fit:
         self.class_places = changing_dimensions(recipe, spec, "classes")
         self.source_class_places = changing_dimensions(source.recipe, source.spec, "classes")
         self.channel_places = changing_dimensions(recipe, spec, "channels")
+        self.source_map, self.map = smallest_map_of(source.spec), smallest_map_of(spec)
         with torch.device("meta"):
             self.source_gains = gains_of(source.recipe.build(source.spec))
         self.gains = gains_of(game)
@@ -170,6 +175,10 @@ class Fit:
             how = "By class where names agree, and otherwise the mean of all classes"
         if value.shape != own.shape and name in self.channel_places and self.channels != self.source_channels:
             value, how = self.by_channels(name, value, own, self.channel_places[name]), "By channels"
+        if value.shape != own.shape and self.source_map and self.map and self.source_map != self.map:
+            if value.ndim == 2 and value.shape[1] * math.prod(self.map) == own.shape[1] * math.prod(self.source_map):
+                return None  # of noise, or of a layer that sees all of a map: its numbers stand for other places here
+            value, how = resized(value, own, self.source_map, self.map), "Resized, for images of another proportion"
         if value.ndim == 2 and value.shape[0] == own.shape[0] and value.shape != own.shape:
             value, how = leading_part(value, own), "The first inputs; others begin at zero"
         if value.shape != own.shape:
@@ -201,6 +210,20 @@ class Fit:
             colors = colors.repeat_interleave(3, dim=place) / (1 if makes_images else 3)
         missing = own.shape[place] - colors.shape[place]
         return torch.cat([colors, torch.zeros_like(colors.narrow(place, 0, missing))], dim=place)
+
+
+def smallest_map_of(spec: Spec) -> tuple[int, int] | None:
+    """(height, width) of the smallest map of networks that double the sides of such data; None for data that has no sides."""
+    found = doublings(spec.height, spec.width) if isinstance(spec, ImageSpec) else None
+    return None if found is None else found.smallest_map
+
+
+def resized(value: Tensor, own: Tensor, source_map: tuple[int, int], own_map: tuple[int, int]) -> Tensor:
+    """A constant or a kernel of the size of the smallest map, resized to that here; others as they are."""
+    if value.ndim < 3 or (tuple(value.shape[-2:]), tuple(own.shape[-2:])) != (source_map, own_map):
+        return value
+    rows = interpolate(value.reshape(1, -1, *source_map), own_map, mode="bilinear", antialias=True)
+    return rows.view(*value.shape[:-2], *own_map)
 
 
 def gains_of(game: Game) -> dict[str, float]:

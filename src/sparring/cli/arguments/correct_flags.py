@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from sparring.cli.arguments.correct_values import ONE_SIDE, correct_values, wanted_value
-from sparring.cli.arguments.from_signature import Argument, arguments_of
+from sparring.cli.arguments.correct_values import correct_values, wanted_value
+from sparring.cli.arguments.from_signature import SIZE, Argument, arguments_of
 from sparring.cli.arguments.spelling import folded, is_flag
 from sparring.cli.other_programs.flags import EXPLANATIONS, our_flags_for
 from sparring.core.errors import SparringError
@@ -150,8 +150,8 @@ class _Reader:
         if "--data" in self.flags and not self.positional and "--data" not in self.given:
             self.given.add("--data")
             self.problems.append(f"{word!r} has no flag in front of it. Name the training data with --data {word}")
-        elif after == "--size" and word.isdigit():
-            self.problems.append(f"--size takes one number. {ONE_SIDE.format('the smaller of the two')}")
+        elif flag is not None and flag.kind == SIZE and word.isdigit():
+            self.problems.append(f"{after} takes one value: write width and height as one word, such as 192x128.")
         elif flag is not None and flag.kind is bool:
             self.problems.append(f"{flag.name} takes no value, not {word!r}: write {flag.name} or --no-{flag.name[2:]}.")
         elif flag is not None:

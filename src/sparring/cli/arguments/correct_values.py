@@ -7,14 +7,10 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from sparring.cli.arguments.from_signature import Argument
+from sparring.cli.arguments.from_signature import SIZE, Argument
 from sparring.cli.arguments.spelling import folded
 
-WIDTH_BY_HEIGHT = re.compile(r"\d+\s*[x×,*]\s*\d+", re.IGNORECASE)  # noqa: RUF001 (people do type this sign)
-ONE_SIDE = (
-    "Images are square here, so give one number: {}. --crop sets how other images become square: center cuts out the middle, pad adds "
-    "background, squash distorts."
-)
+WIDTH_BY_HEIGHT = re.compile(r"(\d+)\s*[x×,*]\s*(\d+)", re.IGNORECASE)  # noqa: RUF001 (people do type this sign)
 
 
 def correct_values(argument: Argument, values: Sequence[str]) -> tuple[list[str], str]:
@@ -32,6 +28,8 @@ def correct_values(argument: Argument, values: Sequence[str]) -> tuple[list[str]
 
 
 def _correct_value(value: str, kind: Any, flag: str) -> tuple[str, str]:  # noqa: ANN401 (a type annotation)
+    if kind == SIZE:
+        return _correct_size(value)
     if get_origin(kind) in (Union, UnionType):
         tries = [_correct_value(value, one, flag) for one in get_args(kind)]
         return next((one for one in tries if not one[1]), tries[0])
@@ -40,12 +38,23 @@ def _correct_value(value: str, kind: Any, flag: str) -> tuple[str, str]:  # noqa
     if kind is int and not _parses(int, value):
         if flag == "--size" and WIDTH_BY_HEIGHT.fullmatch(value):
             smaller = min(re.findall(r"\d+", value), key=int)
-            return value, f"{value!r} is a width and a height. {ONE_SIDE.format(f'--size {smaller}')}"
+            return value, f"{value!r} is a width and a height. Give one number, the shorter side: --size {smaller}."
         number = _whole_number(value)
         return value, f"{value!r} is not a whole number{f'; write {number}' if number is not None else ''}."
     if kind is float and not _parses(float, value):
         return value, f"{value!r} is not a number."
     return value, ""
+
+
+def _correct_size(value: str) -> tuple[str, str]:
+    """The side of squares, or width x height as `Preprocessing.size` spells it."""
+    if (both := WIDTH_BY_HEIGHT.fullmatch(value.strip())) is not None:
+        return f"{both[1]}x{both[2]}", ""
+    if _parses(int, value) or value.lower() == "none":
+        return value, ""
+    number = _whole_number(value)
+    meant = "Give the side of squares, such as 64, or width x height, such as 192x128" if number is None else f"Write {number}"
+    return value, f"{value!r} is not a size. {meant}."
 
 
 def _parses(kind: Callable[[str], object], value: str) -> bool:
@@ -86,6 +95,8 @@ def _joined(choices: Sequence[str]) -> str:
 
 def wanted_value(kind: Any) -> str:  # noqa: ANN401 (a type annotation)
     """What a value of this type has to be, in words."""
+    if kind == SIZE:
+        return "64 for squares, or width x height, such as 192x128"
     if get_origin(kind) in (Union, UnionType):
         return " or ".join(map(wanted_value, get_args(kind)))
     if get_origin(kind) is Literal:

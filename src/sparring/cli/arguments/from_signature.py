@@ -14,6 +14,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from tyro.conf import Positional
 
 METAVARS = {int: "INT", float: "FLOAT", str: "TEXT"}
+SIZE = int | str
+"""The type of the size of images: 64, or 192x128."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,8 @@ def metavar_of(kind: Any) -> str:  # noqa: ANN401 (a type annotation)
         return ""
     if get_origin(kind) is Literal:
         return "{" + ",".join(map(str, get_args(kind))) + "}"
+    if kind == SIZE:
+        return "SIZE"
     if get_origin(kind) in (Union, UnionType):
         return "|".join(map(metavar_of, get_args(kind)))
     if get_origin(kind) is tuple:

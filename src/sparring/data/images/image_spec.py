@@ -1,5 +1,6 @@
 """What one image of a data set is."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
@@ -11,23 +12,10 @@ from torch import Tensor
 from sparring.core.batch import Labels
 from sparring.core.data_spec import Spec
 from sparring.data.images.image_labels import ImageLabel, rows_like
+from sparring.data.images.image_sizes import LARGEST_SIDE, Doublings, doublings, size_of
 
-LARGEST_SIDE = 8192
 IMAGE_CHANNELS = {1, 3, 4}
 """Numbers of channels that images can be read and written with."""
-DEFAULT_SIDE = 64
-
-
-def default_size(native: tuple[int, int] | None) -> int:
-    """Side in pixels of the squares that images are brought to where no size is named: their own if all have this (height, width), equal
-    and at most 64, else 64.
-    """
-    return min(DEFAULT_SIDE, native[0]) if native is not None and native[0] == native[1] else DEFAULT_SIDE
-
-
-def nearest_square(side: int, smallest: int) -> int:
-    """The smallest power of two that is not below an image's own side, but at most 64."""
-    return min(64, max(smallest, 1 << (side - 1).bit_length()))
 
 
 @dataclass(frozen=True)
@@ -51,6 +39,29 @@ class ImageSpec(Spec):
     def shape(self) -> tuple[int, int, int]:
         """(channels, height, width)."""
         return self.channels, self.height, self.width
+
+    @property
+    def size(self) -> int | str:
+        """The side of squares, or "192x128" (width by height): as settings name sizes."""
+        return size_of(self.height, self.width)
+
+    @property
+    def resolution(self) -> str:
+        """Width by height, as image programs say it: 64x64, 192x128."""
+        return f"{self.width}x{self.height}"
+
+    @property
+    def mean_side(self) -> int:
+        """Side of the square with as many pixels."""
+        return math.isqrt(self.height * self.width)
+
+    @property
+    def doublings(self) -> Doublings:
+        """How networks that double sides come to these images. A ValueError for sizes that they cannot make."""
+        found = doublings(self.height, self.width)
+        if found is None:
+            raise ValueError(f"no network that doubles sides makes {self.resolution}")
+        return found
 
     @property
     def known_channels(self) -> tuple[int, ...]:
@@ -106,7 +117,7 @@ class ImageSpec(Spec):
     def __str__(self) -> str:
         classes = f", {len(self.classes)} classes" if self.classes else ""
         labels = f", labels: {', '.join(map(str, self.labels))}" if self.labels else ""
-        return f"{self.height}x{self.width}x{self.channels}{classes}{labels}"
+        return f"{self.resolution}x{self.channels}{classes}{labels}"
 
 
 def _size(value: Mapping[str, Any]) -> tuple[int, int, int, tuple[str, ...]]:

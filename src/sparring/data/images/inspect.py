@@ -10,16 +10,19 @@ from jaxtyping import UInt8
 from sparring.core.errors import DataError
 from sparring.core.formatting import plural
 from sparring.core.parallel_map import in_order, progress_bar
+from sparring.data.images.image_sizes import rectangle_for
 from sparring.data.images.sizes_and_range import SharedRange, shared_range, value_range_notes
 from sparring.data.listed_images import LabelColumn, Problem, Source
 from sparring.data.preprocessing import Preprocessing, check_and_parse_background
 from sparring.data.readers.label_columns import with_label_columns
-from sparring.media.image_decoding import UnusableImageError, decode_image, fit_to_square
+from sparring.media.image_decoding import UnusableImageError, decode_image, fit_to_size
 from sparring.media.image_files import grid
 
 CONTACT_SHEET_IMAGES = 100
 MAX_THUMBNAIL_SIDE = 96
 MAX_LISTED = 8
+SIDE_OF_RECTANGLES = 128
+"""Rectangles that are offered for training have no side above twice this, and about as many pixels as a square of it at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,8 +170,12 @@ def _shape_warnings(sizes: Mapping[tuple[int, int], int]) -> list[str]:
     oblong = sum(count for (height, width), count in sizes.items() if height != width)
     if not oblong:
         return []
-    count = sum(sizes.values())
-    return [f"{oblong:,} of {count:,} images are not square: they are cropped to the central square, unless you give --crop pad or squash."]
+    rectangle = rectangle_for([size for size, count in sizes.items() for _ in range(count)], SIDE_OF_RECTANGLES)
+    offer = "" if rectangle is None else f" To train on rectangles: --size {rectangle} (width x height), for recipes that can."
+    return [
+        f"{oblong:,} of {sum(sizes.values()):,} images are not square: they are cropped to the central square, unless you give --crop pad or "
+        f"squash.{offer}"
+    ]
 
 
 def _inspect_image(
@@ -176,7 +183,7 @@ def _inspect_image(
 ) -> _InspectedImage | str:
     try:
         decoded = decode_image(source.read(index), MAX_THUMBNAIL_SIDE, black_white=black_white, max_pixels=max_pixels)
-        small = None if side is None else fit_to_square(decoded.image, side, "pad", background, 3)
+        small = None if side is None else fit_to_size(decoded.image, (side, side), "pad", background, 3)
     except DataError:  # the whole source is broken
         raise
     except UnusableImageError as problem:

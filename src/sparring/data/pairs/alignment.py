@@ -23,7 +23,7 @@ CENTER_SHARES = (0.5, 0.65, 0.8)
 def check_pair_shapes(names: Sequence[str], inputs: Int64[np.ndarray, "n 3"], targets: Int64[np.ndarray, "n 3"], crop: Crop) -> None:
     """Raise a DataError that lists pairs whose images have different aspect ratios, because they would not be aligned.
 
-    `inputs` and `targets` have the pairs' rows in `Store.origins`. Images that are squeezed to squares may have any shape, unless one of
+    `inputs` and `targets` have the pairs' rows in `Store.origins`. Squashed images may have any shape, unless one of
     them lies on its side.
     """
     (height, width, _), (other_height, other_width, _) = inputs.T, targets.T
@@ -122,8 +122,9 @@ def _significantly_greater(one: Float[np.ndarray, " n"], other: Float[np.ndarray
 
 def _central_gray(pixels: UInt8[np.ndarray, "n h w c"], share: float, side: int) -> Maps:
     """The central `share` of each image in gray, resized to `side`."""
-    cut = round(pixels.shape[1] * (1 - share) / 2)
-    gray = pixels[:, cut : pixels.shape[1] - cut, cut : pixels.shape[2] - cut, :3].mean(axis=3).astype(np.float32)
+    height, width = pixels.shape[1:3]
+    rows, columns = (round(length * (1 - share) / 2) for length in (height, width))
+    gray = pixels[:, rows : height - rows, columns : width - columns, :3].mean(axis=3).astype(np.float32)
     return np.stack([np.asarray(Image.fromarray(one).resize((side, side), Image.Resampling.BILINEAR)) for one in gray])
 
 

@@ -99,7 +99,7 @@ class InputStatistics:
     ranges: Mapping[str, tuple[float, float]]
     """Range of each measure that contains all but 1 % of the training inputs."""
     side: int
-    """Height and width of the training inputs in pixels."""
+    """Shorter side of the training inputs in pixels."""
     made: str | None = None
     """Kind of the training inputs if they were derived from images, such as "scribble"; None for given inputs."""
 
@@ -154,7 +154,7 @@ def input_statistics(store: Store, indices: Int64[np.ndarray, " _"], made: str |
     rows = [measure_image(np.asarray(store.pixels[index])) for index in chosen.tolist()]
     quantile = functools.partial(np.quantile, q=(OUTLIER_SHARE, 1 - OUTLIER_SHARE))
     ranges = {name: tuple(quantile([row[name] for row in rows]).round(4).tolist()) for name in rows[0]}
-    return InputStatistics(ranges, store.spec.height, made)
+    return InputStatistics(ranges, min(store.spec.height, store.spec.width), made)
 
 
 def pair_statistics(pairs: Pairs, made: str | None) -> dict[str, InputStatistics]:

@@ -110,7 +110,7 @@ def open_sides(
         lambda: hash_key("made", DERIVATION_VERSION, pairing.inputs, targets.fingerprint, sha256_of_file(targets.folder / NAMES)),
         native_size=(targets.spec.height, targets.spec.width),
     )
-    alike = replace(Preprocessing(size=targets.spec.height), channels=of_inputs if channels else None)
+    alike = replace(Preprocessing(size=targets.spec.size), channels=of_inputs if channels else None)
     return replace(of_photographs, store=prepare(made, alike, progress=progress)), of_photographs
 
 

@@ -35,7 +35,7 @@ class PairSpec(ImageSpec):
 
     def __str__(self) -> str:
         channels = f"{self.channels}" if self.channels == self.input_channels else f"from {self.input_channels} to {self.channels}"
-        return f"{self.height}x{self.width}, {channels} channels, {'paired' if self.paired else 'unpaired'}"
+        return f"{self.resolution}, {channels} channels, {'paired' if self.paired else 'unpaired'}"
 
 
 @dataclass(frozen=True)

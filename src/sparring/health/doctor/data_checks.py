@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from sparring.core.formatting import plural
+from sparring.data.images.image_sizes import halved, rectangle_for, size_of
+from sparring.data.images.image_spec import ImageSpec
 from sparring.data.listed_images import Source
 from sparring.data.store import Store
 from sparring.health.diagnosis.finding import Severity
@@ -23,7 +25,7 @@ from sparring.health.signals import (
     PAIRWISE_DISTANCE,
     STANDARD_DEVIATION,
 )
-from sparring.media.image_decoding import read_header
+from sparring.media.image_decoding import read_upright_size
 
 FAR_TOO_FEW_IMAGES, FEW_IMAGES, RATHER_FEW_IMAGES = 100, 1000, 5000
 FAR_TOO_FEW_PAIRS, FEW_PAIRS = 91, 400
@@ -70,8 +72,7 @@ def native_sizes(source: Source) -> list[tuple[int, int]]:
     found = []
     for index in np.unique(np.linspace(0, len(source) - 1, min(len(source), MAX_HEADERS)).astype(int)).tolist():
         with contextlib.suppress(Exception):  # whatever is wrong with it is reported when it is decoded
-            header = read_header(source.read(index))[1]
-            found.append((header.height, header.width))
+            found.append(read_upright_size(source.read(index)))
     return found
 
 
@@ -83,28 +84,33 @@ def suitable_size(sizes: Sequence[tuple[int, int]], most: int) -> int:
     return max(SMALLEST_SIDE, min(most, 1 << int(math.log2(shorter * ENLARGED))))
 
 
-def check_sizes(sizes: Sequence[tuple[int, int]], size: int, *, cropped: bool) -> list[Difficulty]:
-    """What happens when images of these (height, width) become squares of `size`. `cropped`: only their middle is used."""
+def check_sizes(sizes: Sequence[tuple[int, int]], spec: ImageSpec, *, cropped: bool, most: int | None = None) -> list[Difficulty]:
+    """What happens when images of these (height, width) become those of the spec. `cropped`: only their middle is used. `most`: as for
+    `rectangle_for`, where squares are trained on because no size is given.
+    """
     if not sizes:
         return []
-    found, shorter = [], np.array([min(one) for one in sizes])
-    median = int(np.median(shorter))
-    if (share := (shorter * ENLARGED < size).mean()) > MISSHAPEN_SHARE:
-        better = suitable_size(sizes, size)
-        remedy = f"Give --size {better}." if better < size else "Find larger images."
-        description = (
-            f"{share:.0%} of the images are much smaller than {size} pixels (half have {median} or fewer). They are enlarged, and blurred."
-        )
+    square, sides = spec.width == spec.height, (spec.height, spec.width)
+    ratios = np.array([[own / side for own, side in zip(one, sides, strict=True)] for one in sizes])  # of the images' sides to the size's
+    found, least = [], ratios.min(axis=1)
+    median = int(np.median([min(one) for one in sizes]))
+    to = f"{spec.height} pixels" if square else spec.resolution
+    if (share := (least * ENLARGED < 1).mean()) > MISSHAPEN_SHARE:
+        better = suitable_size(sizes, spec.height) if square else halved(spec.size)
+        remedy = f"Give --size {better}." if better != spec.size else "Find larger images."
+        description = f"{share:.0%} of the images are much smaller than {to} (half have {median} or fewer). They are enlarged, and blurred."
         found.append(Difficulty("small images", description, "warning", remedy))
-    if median >= SHRUNK * size:
-        remedy = (
-            f"If small details matter, crop the images to them before, or give --size {2 * size}, which takes about four times as long."
-        )
-        description = f"Half of the images have {median:,} or more pixels a side and are reduced to {size}: small details disappear."
+    if np.median(least) >= SHRUNK:
+        twice = size_of(2 * spec.height, 2 * spec.width)
+        remedy = f"If small details matter, crop the images to them before, or give --size {twice}, which takes about four times as long."
+        description = f"Half of the images have {median:,} or more pixels a side and are reduced to {spec.size}: small details disappear."
         found.append(Difficulty("large images", description, "note", remedy))
-    if cropped and (share := (np.array([max(one) for one in sizes]) > OBLONG * shorter).mean()) > MISSHAPEN_SHARE:
-        description = f"{share:.0%} of the images are far from square: they are cropped to their middle."
-        remedy = "If the rest matters: --crop pad keeps all of the image, --crop squash distorts it."
+    if cropped and (share := (ratios.max(axis=1) > OBLONG * least).mean()) > MISSHAPEN_SHARE:
+        wanted = "square" if square else f"the proportion of {spec.resolution}"
+        description = f"{share:.0%} of the images are far from {wanted}: they are cropped to their middle."
+        rectangle = None if most is None else rectangle_for(sizes, most)
+        offer = "" if rectangle is None else f", --size {rectangle} trains on rectangles of about their proportion"
+        remedy = f"If the rest matters: --crop pad keeps all of the image, --crop squash distorts it{offer}."
         found.append(Difficulty("oblong images", description, "note", remedy))
     return found
 

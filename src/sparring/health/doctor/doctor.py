@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sparring import recipes
 from sparring.core.errors import SettingsError, did_you_mean, listed
 from sparring.core.formatting import flags, plural
+from sparring.data.images.image_sizes import halved
 from sparring.data.images.image_spec import ImageSpec
 from sparring.data.music.open_songs import is_music
 from sparring.data.open_by_name import open_source
@@ -166,10 +167,11 @@ def doctor(
     if store is None:
         source = open_source(name, split=chosen.split)
         sizes = native_sizes(source)
+        most = largest if chosen.size is None else None
         if chosen.size is None:
             chosen = replace(chosen, size=suitable_size(sizes, largest))
         store = prepare(source, chosen, progress=console is not None and console.is_terminal)
-        found = check_sizes(sizes, store.spec.height, cropped=chosen.crop == "center")
+        found = check_sizes(sizes, store.spec, cropped=chosen.crop == "center", most=most)
     elif chosen != Preprocessing():
         raise SettingsError(f"{name} is prepared already, so size, crop and the like cannot be chosen. Give its source instead.")
     measurements = HealthMeasurements(store, None, 0).measure_data()
@@ -212,5 +214,5 @@ def check_pace(pace: Pace, spec: ImageSpec) -> list[Difficulty]:
         return [busy]
     if minutes < SLOW_MINUTES:
         return []
-    remedy = f"--size {spec.height // 2} takes about a quarter of that." if spec.height > 32 else "A faster machine, or a GPU."
+    remedy = f"--size {halved(spec.size)} takes about a quarter of that." if spec.mean_side > 32 else "A faster machine, or a GPU."
     return [Difficulty("slow", f"A first look takes about {duration(minutes)} on this machine.", "warning", remedy)]

@@ -8,9 +8,11 @@ from typing import Any
 from sparring.core.errors import SettingsError
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe
+from sparring.games.adversarial_settings import doubling_problems
 from sparring.health.diagnosis.record_questions import labels_match_images
 from sparring.health.doctor.data_checks import FEW_IMAGES, FEW_IMAGES_OF_A_CLASS
 from sparring.health.signals import IMAGE_COUNT
+from sparring.nets import dcgan
 from sparring.recipes.cgan import CGAN
 from sparring.recipes.dcgan import DCGAN
 from sparring.recipes.stylegan2 import StyleGAN2
@@ -43,14 +45,12 @@ class Recommendation:
 
 def recommend(spec: ImageSpec, data: Mapping[str, Any], device: str) -> Recommendation:
     """What to start with on "cpu" or "cuda". `data`: what was measured of the data. A SettingsError for sizes that no recipe suits."""
-    side, count = spec.height, IMAGE_COUNT.of(data)
-    if spec.width != side or side & (side - 1) or not SMALLEST_SIDE <= side <= LARGEST_SIDE:
-        nearest = min(LARGEST_SIDE, max(SMALLEST_SIDE, 1 << (side.bit_length() - 1)))
-        sides = f"{SMALLEST_SIDE}, {2 * SMALLEST_SIDE}, ... or {LARGEST_SIDE} pixels"
-        raise SettingsError(f"The recommended recipes generate squares of {sides}, not {side}x{spec.width}. Give --size {nearest}.")
+    side, count = spec.mean_side, IMAGE_COUNT.of(data)
+    if problems := doubling_problems(spec, SMALLEST_SIDE, LARGEST_SIDE):
+        raise SettingsError(f"No recommended recipe suits these images. {problems[0]}")
     by_class = len(spec.classes) > 1 and count >= FEW_IMAGES_OF_A_CLASS * len(spec.classes) and labels_match_images(data)
     conditional = by_class or bool(spec.labels)
-    small = device == "cpu" and 16 <= side <= 256
+    small = device == "cpu" and not doubling_problems(spec, dcgan.MIN_SIDE, dcgan.MAX_SIDE)
     augmented = count < (FEW_IMAGES if small else ADAPTIVE_BELOW)
     reasons = []
     if small:
@@ -66,7 +66,7 @@ def recommend(spec: ImageSpec, data: Mapping[str, Any], device: str) -> Recommen
             settings |= {"style_mixing": 0.0, "path_length": 0.0, "discriminator_architecture": "orig"}
         recipe = StyleGAN2(**settings, mapping_layers=2, batch_size=min(32, 4096 // side))  # as the authors' code chooses
         good = GOOD_STYLES
-        reasons.append("StyleGAN2 for the best images." if device == "cuda" else f"StyleGAN2 also generates squares of {side} pixels.")
+        reasons.append("StyleGAN2 for the best images." if device == "cuda" else f"StyleGAN2 also generates images of {spec.resolution}.")
     if spec.labels:
         label = spec.labels[0]
         example = shlex.quote(f"{label.name}={label.classes[0] if label.classes else label.knots[len(label.knots) // 2]}")

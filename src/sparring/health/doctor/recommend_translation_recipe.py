@@ -256,7 +256,8 @@ def advise_translators(
         raise SettingsError(listed("No translator can be trained on this data:", [f"{name}: {why}" for name, why in impossible.items()]))
     first = possible[0]
     pairs = opened[first.translator.recipe.translates]
-    found = check_sizes(sizes, pairs.spec.height, cropped=chosen.crop == "center" and pairing.side_by_side == "none")
+    most = largest if preprocessing.size is None else None
+    found = check_sizes(sizes, pairs.spec, cropped=chosen.crop == "center" and pairing.side_by_side == "none", most=most)
     found += check_store(pairs.inputs)
     if not first.translator.wants_style:
         found += check_pair_count(first.count, paired=first.spec.paired)

@@ -8,9 +8,9 @@ export function draw(context) {
   const { live, about: { translate: about } } = context;
   const paper = about.paper === "black" ? "#000000" : "#ffffff";
   const ink = paper === "#000000" ? "#ffffff" : "#000000";
-  const side = about.side;
+  const { side, width: across, height: down } = about;
   const state = { strokes: read(context.values.get("strokes")), undone: [], color: ink, width: Math.max(1, Math.round(side / 64)) };
-  const board = el("canvas", { width: side, height: side, className: "board pixels", role: "img", tabIndex: 0, "aria-label": "Drawing board: draw with a mouse, a pen or a finger" });
+  const board = el("canvas", { width: across, height: down, className: "board pixels", role: "img", tabIndex: 0, "aria-label": "Drawing board: draw with a mouse, a pen or a finger" });
   const pen = board.getContext("2d");
   const image = el("img", { className: "pixels", alt: "What becomes of the drawing" });
   const result = el("div", { className: "view idle", "data-idle": "Draw on the board" }, image);
@@ -21,7 +21,7 @@ export function draw(context) {
 
   const paint = () => {
     pen.fillStyle = paper;
-    pen.fillRect(0, 0, side, side);
+    pen.fillRect(0, 0, across, down);
     pen.lineCap = pen.lineJoin = "round";
     for (const { color, width, places } of now ? [...state.strokes, now] : state.strokes) {
       pen.strokeStyle = pen.fillStyle = color;
@@ -62,8 +62,8 @@ export function draw(context) {
   };
   const place = (event) => {
     const box = board.getBoundingClientRect();
-    const scale = Math.min(box.width, box.height) / side;
-    const left = box.left + (box.width - side * scale) / 2, top = box.top + (box.height - side * scale) / 2;
+    const scale = Math.min(box.width / across, box.height / down);
+    const left = box.left + (box.width - across * scale) / 2, top = box.top + (box.height - down * scale) / 2;
     return [Math.round(10 * (event.clientX - left) / scale) / 10, Math.round(10 * (event.clientY - top) / scale) / 10];
   };
   board.addEventListener("pointerdown", (event) => {
