@@ -2,6 +2,7 @@ import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: threads that wait for each other leave the cores to the other worker
 
+import functools
 import gc
 import io
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from lightning_fabric.utilities import registry
 from PIL import Image
 from rich.console import Console
 
@@ -33,11 +35,13 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def unsynced() -> Iterator[None]:
-    """Files are not forced onto the disk, which takes longer than a small training: no test cuts the power, and a killed process loses
-    nothing that it has written. (Processes that tests start do force them.)
+def quick_runs() -> Iterator[None]:
+    """What takes longer than a small training, and is always the same. Files are not forced onto the disk: no test cuts the power, and a
+    killed process loses nothing that it has written. (Processes that tests start do force them.) Which plugins of Fabric are installed is
+    looked up once.
     """
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "entry_points", functools.cache(registry.entry_points))
         patch.setattr(os, "fsync", os.fstat)  # which refuses what is no file, too
         yield
 

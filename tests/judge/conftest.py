@@ -1,15 +1,12 @@
-import hashlib
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import torch
 import torch_fidelity.feature_extractor_inceptionv3 as theirs
-from torch import Tensor, nn
+from torch import nn
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-from sparring.evaluation.features import Extractor
-from sparring.evaluation.open_extractor import open_extractor
+from support.remembering import Remembering, remembering_lite0
 
 
 @pytest.fixture(scope="session")
@@ -34,22 +31,6 @@ def inception_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-class Remembering(Extractor):
-    """Computes features of each image once. (That they do not depend on what is seen beside it is tested in test_extractors.py.)"""
-
-    def forward_chunk(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        known = self.network.__dict__.setdefault("known", {})
-        keys = [hashlib.sha256(image.contiguous().numpy()).digest() for image in inputs]
-        if not known.keys() >= set(keys):
-            features, logits = super().forward_chunk(inputs)
-            assert logits is not None
-            known.update(zip(keys, zip(features, logits, strict=True), strict=True))
-        features, logits = zip(*(known[key] for key in keys), strict=True)
-        return torch.stack(features), torch.stack(logits)
-
-
 @pytest.fixture(scope="session")
-def lite0() -> Extractor:
-    """The usual feature network, for tests that show it the same images."""
-    plain = open_extractor("lite0")
-    return Remembering(**{field.name: getattr(plain, field.name) for field in fields(plain)})
+def lite0() -> Remembering:
+    return remembering_lite0()
