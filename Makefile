@@ -33,22 +33,24 @@ $(VENV)/.web: $(VENV)/.dev
 	-if command -v npm > /dev/null; then npm install --silent --no-save --prefix $(VENV)/web onnxruntime-web@1; fi
 	@touch $@
 
+# two workers, each with a half of the tests in their order, so that what a file's tests share is made once; who is done first takes of the rest
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 test: $(VENV)/.dev $(VENV)/.web
-	$(BIN)/python -m pytest --numprocesses 2
+	$(PYTEST)
 
 # the same tests, with the shapes and types in every signature checked at every call: half as long again. CI has twenty minutes, so it leaves
 # out the longest, and those of commands, pages, documents and other processes, which call what others call, too.
-NO_SHAPES := documents interruption golden_messages openmp architecture cli translating translation playground coaching usage seeing verbs memory \
-  outputs file_kinds train health_measurements devices doctoring
+NO_SHAPES := documents interruption golden_messages openmp architecture cli translating translation playground coaching usage verbs memory \
+  outputs file_kinds train devices
 NO_SHAPES_BELOW := exporting studio judge/test_judgement.py judge/test_failures.py judge/test_published_statistics.py judge/test_extractors.py \
   judge/test_paired.py judge/test_comparing.py tables/test_table_judge.py tables/test_table_models.py tables/test_table_extras.py \
-  tables/test_table_health.py tables/test_private_tables.py explicit/test_explicit_health.py series/test_series_advice.py
+  tables/test_private_tables.py series/test_series_advice.py
 test-shapes: $(VENV)/.dev
-	$(BIN)/python -m pytest --numprocesses 2 --jaxtyping-packages=sparring,support.typechecking.check -m "not long" $(NO_SHAPES:%=--ignore tests/test_%.py) $(NO_SHAPES_BELOW:%=--ignore tests/%)
+	$(PYTEST) --jaxtyping-packages=sparring,support.typechecking.check -m "not long" $(NO_SHAPES:%=--ignore tests/test_%.py) $(NO_SHAPES_BELOW:%=--ignore tests/%)
 
 # all of them
 test-all-shapes: $(VENV)/.dev
-	$(BIN)/python -m pytest --numprocesses 2 --jaxtyping-packages=sparring,support.typechecking.check
+	$(PYTEST) --jaxtyping-packages=sparring,support.typechecking.check
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -1,11 +1,17 @@
-import io
 import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: threads that wait for each other leave the cores to the other worker
+
+import functools
+import gc
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from lightning_fabric.utilities import registry
 from PIL import Image
 from rich.console import Console
 
@@ -20,6 +26,24 @@ from support.tiny import SMALL, TINY
 def pytest_configure() -> None:
     """Workers share the cores: torch's threads wait for each other at the end of every operation, for long where there are too many."""
     torch.set_num_threads(max(1, core_count() // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))
+
+
+def pytest_collection_finish() -> None:
+    """What all tests have imported stays: the garbage collector need not search it again in each of them."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_runs() -> Iterator[None]:
+    """What takes longer than a small training, and is always the same. Files are not forced onto the disk: no test cuts the power, and a
+    killed process loses nothing that it has written. (Processes that tests start do force them.) Which plugins of Fabric are installed is
+    looked up once.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "entry_points", functools.cache(registry.entry_points))
+        patch.setattr(os, "fsync", os.fstat)  # which refuses what is no file, too
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

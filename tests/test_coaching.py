@@ -29,9 +29,10 @@ from sparring.training.settings import TrainSettings
 from sparring.training.state import State
 from support.cli import call
 from support.runs import kept, same_run, tensors_of
-from support.tiny import SMALL
+from support.tiny import SMALL, TINY
 
 Diagnose = Callable[[Record], tuple[Finding, ...]]
+SEEN_OFTEN = {"sample_every": 8, "checkpoint_minutes": 60.0}
 SLOWER, SLOWEST, NOISE = {"learning_rate": 0.0001}, {"learning_rate": 0.00005}, {"input_noise": 0.1}
 
 
@@ -65,10 +66,14 @@ def sick_from(step: int, *settings: Mapping[str, object], since: int | None = No
 @pytest.fixture
 def found(monkeypatch: pytest.MonkeyPatch) -> Callable[[Diagnose], None]:
     """Sets what is found; nothing, until then."""
-    monkeypatch.setattr("sparring.training.callbacks.health.FIRST_SPACING", 4)
+    return finding_with(monkeypatch)
+
+
+def finding_with(patch: pytest.MonkeyPatch) -> Callable[[Diagnose], None]:
+    patch.setattr("sparring.training.callbacks.health.FIRST_SPACING", 4)
 
     def set_to(diagnose: Diagnose) -> None:
-        monkeypatch.setattr("sparring.health.diagnosis.all_rules.diagnose", diagnose)
+        patch.setattr("sparring.health.diagnosis.all_rules.diagnose", diagnose)
 
     set_to(lambda record: ())
     return set_to
@@ -76,7 +81,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> Callable[[Diagnose], None]:
 
 @pytest.fixture
 def common(squares: Path, quiet: Console, tiny: dict[str, object]) -> dict[str, object]:
-    return {"data": squares, "console": quiet, "sample_every": 8, "checkpoint_minutes": 60.0, **tiny}
+    return {"data": squares, "console": quiet, **tiny, **SEEN_OFTEN}
 
 
 def interventions(run: Path) -> list[dict[str, object]]:
@@ -419,20 +424,22 @@ TWICE = (SLOWER, {"packing": 2})
 """Remedies of a run that needs two."""
 
 
-@pytest.fixture
-def whole(tmp_path: Path, found: Callable[..., None], common: dict[str, object]) -> Path:
-    found(sick_from(16, *TWICE, healed_by="packing"))
-    run = tmp_path / "whole"
-    sparring.train("dcgan", out=run, steps=64, coach=True, **common)
+@pytest.fixture(scope="module")
+def whole(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("coached") / "whole"
+    with pytest.MonkeyPatch.context() as patch:
+        finding_with(patch)(sick_from(16, *TWICE, healed_by="packing"))
+        sparring.train("dcgan", squares, run, steps=64, coach=True, console=Console(quiet=True), **{**TINY, **SEEN_OFTEN})
     assert [one["step"] for one in interventions(run)] == [20, 28]
     return run
 
 
 @pytest.mark.parametrize("stops", [(13, 21, 33, 37), (20, 23, 36, 42), (19, 40, 50, 60)])
 def test_a_coached_run_that_was_stopped_equals_one_that_was_not(
-    tmp_path: Path, common: dict[str, object], quiet: Console, whole: Path, stops: tuple[int, ...]
+    tmp_path: Path, common: dict[str, object], quiet: Console, found: Callable[..., None], whole: Path, stops: tuple[int, ...]
 ) -> None:
     """Verdicts fall after 20 and after 36 steps, counting those lost: at the end of a sitting, too."""
+    found(sick_from(16, *TWICE, healed_by="packing"))
     run = tmp_path / "run"
     sparring.train("dcgan", out=run, steps=stops[0], coach=True, **common)
     for stop in (*stops[1:], 64):

@@ -207,7 +207,22 @@ def test_a_network_is_looked_at_as_it_is_played_and_without_a_trace() -> None:
     assert network[1].training
 
 
-SEEN = {**TINY, "steps": 210, "device": "cpu", "precision": "float32"}
+SEEN = {**TINY, "steps": 21, "device": "cpu", "precision": "float32"}
+"""Measured after 10 and 20 steps, where the first measurements are ten apart."""
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "FIRST_SPACING", 10)
+
+
+@pytest.fixture(scope="module")
+def watched(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("watched") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recorder, "FIRST_SPACING", 10)
+        sparring.train("dcgan", prepare(open_source(squares), Preprocessing(size=16)), run, console=Console(quiet=True), **SEEN)
+    return run
 
 
 def tensors(run: Path) -> dict[str, torch.Tensor]:
@@ -216,26 +231,26 @@ def tensors(run: Path) -> dict[str, torch.Tensor]:
     return found[0]
 
 
-def test_looking_changes_nothing(store: Store, tmp_path: Path, quiet: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    sparring.train("dcgan", store, tmp_path / "watched", console=quiet, **SEEN)
-    assert len(read_lines(tmp_path / "watched" / "health.jsonl")) == 3
+def test_looking_changes_nothing(
+    watched: Path, store: Store, tmp_path: Path, quiet: Console, often: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(read_lines(watched / "health.jsonl")) == 3
     monkeypatch.setattr(recorder, "measurement_due", lambda step: False)
     sparring.train("dcgan", store, tmp_path / "alone", console=quiet, **SEEN)
     assert len(read_lines(tmp_path / "alone" / "health.jsonl")) == 1
-    watched, alone = tensors(tmp_path / "watched"), tensors(tmp_path / "alone")
-    assert watched.keys() == alone.keys()
-    assert all(torch.equal(watched[name], alone[name]) for name in watched)
+    seen, alone = tensors(watched), tensors(tmp_path / "alone")
+    assert seen.keys() == alone.keys()
+    assert all(torch.equal(seen[name], alone[name]) for name in seen)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("stop", [99, 100, 150])
-def test_a_resumed_run_has_the_same_measurements(stop: int, store: Store, tmp_path: Path, quiet: Console) -> None:
-    sparring.train("dcgan", store, tmp_path / "whole", console=quiet, **SEEN)
+@pytest.mark.parametrize("stop", [9, 10, 15])
+def test_a_resumed_run_has_the_same_measurements(
+    stop: int, watched: Path, store: Store, tmp_path: Path, quiet: Console, often: None
+) -> None:
     sparring.train("dcgan", store, tmp_path / "parts", console=quiet, **{**SEEN, "steps": stop})
     sparring.resume(tmp_path / "parts", steps=SEEN["steps"], console=quiet)
-    whole, parts = ((tmp_path / name / "health.jsonl").read_bytes() for name in ("whole", "parts"))
-    assert whole == parts
-    assert read_lines(tmp_path / "whole" / "health.jsonl")[1]["relative_updates"]
+    assert (tmp_path / "parts" / "health.jsonl").read_bytes() == (watched / "health.jsonl").read_bytes()
+    assert read_lines(watched / "health.jsonl")[1]["relative_updates"]
 
 
 def test_held_out_images_are_not_trained_on(store: Store) -> None:

@@ -146,6 +146,14 @@ def killed_runs(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
+@pytest.fixture(scope="module")
+def worst_whole(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run that they must equal once they are resumed."""
+    run = tmp_path_factory.mktemp("whole") / "run"
+    sparring.train("dcgan", data=squares, out=run, console=Console(quiet=True), **WORST)
+    return run
+
+
 def before_the_first(folder: Path) -> bool:
     return not folder.exists() and (folder.parent / "config.json").exists()
 
@@ -168,17 +176,16 @@ def without_facts(folder: Path) -> bool:
     ],
 )
 def test_killed_at_the_worst_moment(
-    tmp_path: Path, squares: Path, quiet: Console, killed_runs: Path, moment: str, as_said: Callable[[Path], bool], last: list[int]
+    quiet: Console, killed_runs: Path, worst_whole: Path, moment: str, as_said: Callable[[Path], bool], last: list[int]
 ) -> None:
-    whole, killed = tmp_path / "whole", killed_runs / moment
+    killed = killed_runs / moment
     assert as_said(RunDirectory(killed).checkpoints)
     assert kept(killed) == last
     sparring.resume(killed, console=quiet)
     assert ("Resuming at step 10 " in quiet.file.getvalue()) == bool(last)
-    sparring.train("dcgan", data=squares, out=whole, console=quiet, **WORST)
-    assert same_run(killed, whole)
-    assert kept(killed) == kept(whole) == [0, 5, 10, 15, 18]
-    assert_side_files_agree(killed, whole)
+    assert same_run(killed, worst_whole)
+    assert kept(killed) == kept(worst_whole) == [0, 5, 10, 15, 18]
+    assert_side_files_agree(killed, worst_whole)
 
 
 @needs_kill

@@ -16,6 +16,7 @@ from sparring.inference.model import Model
 from sparring.interpret import discriminator_features, filter_visualization, linear_probe
 from sparring.recipes.dcgan import DCGAN
 from sparring.recipes.gan import GAN
+from support.remembering import Remembering, remembering_lite0
 
 
 @pytest.fixture(scope="module")
@@ -99,10 +100,18 @@ def test_a_patch_is_what_the_filter_saw() -> None:
     assert boxes[1][0].start == boxes[1][1].start == 0, "within the image"
 
 
+@pytest.fixture(scope="module")
+def lite0() -> Remembering:
+    return remembering_lite0()
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("settings", [{}, {"condition": "projection"}, {"packing": 2}])
-def test_a_linear_classifier_on_features(stripes: Store, settings: dict[str, object]) -> None:
+def test_a_linear_classifier_on_features(
+    stripes: Store, settings: dict[str, object], lite0: Remembering, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Even random filters see which way a stripe runs, which is no linear function of pixels."""
+    monkeypatch.setattr(linear_probe, "open_extractor", {"lite0": lite0}.__getitem__)
     found = {one.features: one for one in linear_probe.probe_discriminator(model_of(stripes, **settings), stripes)}
     assert found["discriminator"].held_out == 60
     assert found["pixels"].dimensions == 256

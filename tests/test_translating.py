@@ -421,7 +421,7 @@ def test_killed_in_the_middle_nothing_is_half_written(run: Path, tmp_path: Path)
         Image.fromarray(noise(64, 64, number)).save(source / f"{number:03d}.png")
     process = subprocess.Popen([sys.executable, "-m", "sparring", "translate", run, source, out], stdout=subprocess.DEVNULL)
     while process.poll() is None and len(list(out.glob("*.png"))) < 40:
-        pass
+        time.sleep(0.01)
     process.kill()
     assert process.wait() == -signal.SIGKILL, "it ended before it could be killed"
     there = sorted(out.glob("*.png"))

@@ -72,12 +72,12 @@ def test_held_out_images_that_get_less_likely_are_overfitting() -> None:
     assert not diagnose(measured("glow", settings, bits__training=worse, bits__holdout=worse)), "it comes apart, which is another thing"
 
 
-@pytest.mark.long
-def test_a_model_of_few_images_overfits(tmp_path: Path, quiet: Console) -> None:
+def test_a_model_of_few_images_overfits(tmp_path: Path, quiet: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sparring.training.callbacks.health.FIRST_SPACING", 40)
     levels = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)
     np.savez(tmp_path / "noise.npz", images=levels)
-    small = {"width": 24, "layers": 2, "batch_size": 8, "threads": 1, "holdout": 20, "learning_rate": 3e-3}
-    sparring.train("pixelcnn", tmp_path / "noise.npz", tmp_path / "run", steps=400, console=quiet, **small)
+    small = {"width": 24, "layers": 2, "batch_size": 8, "threads": 1, "holdout": 20, "learning_rate": 6e-3}
+    sparring.train("pixelcnn", tmp_path / "noise.npz", tmp_path / "run", steps=200, console=quiet, **small)
     assert "overfitting likelihood" in {finding.name for finding in sparring.diagnose(tmp_path / "run").findings}
 
 

@@ -6,6 +6,8 @@ import torch_fidelity.feature_extractor_inceptionv3 as theirs
 from torch import nn
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
+from support.remembering import Remembering, remembering_lite0
+
 
 @pytest.fixture(scope="session")
 def inception_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -27,3 +29,8 @@ def inception_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "inception-random.pth"
     torch.save(network.state_dict(), path)
     return path
+
+
+@pytest.fixture(scope="session")
+def lite0() -> Remembering:
+    return remembering_lite0()

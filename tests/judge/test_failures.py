@@ -20,17 +20,11 @@ from sparring.evaluation.feature_cache import load_or_extract_features
 from sparring.evaluation.features import Extractor
 from sparring.evaluation.image_sets import ImageSet, image_set_from_source
 from sparring.evaluation.judgment import judge_images
-from sparring.evaluation.open_extractor import open_extractor
 from sparring.metrics.contrast_and_roughness import image_contrast, image_roughness
 from sparring.nets.feature_extractors import efficientnet_lite0
 
 QUIET = Console(quiet=True)
 COUNT = 60
-
-
-@pytest.fixture(scope="module")
-def extractor() -> Extractor:
-    return open_extractor("lite0")
 
 
 @pytest.fixture(scope="module")
@@ -67,33 +61,31 @@ FAILURES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str]] = {
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_samples_that_failed_as_a_whole_are_called_what_they_are(garments: np.ndarray, extractor: Extractor, failure: str) -> None:
+def test_samples_that_failed_as_a_whole_are_called_what_they_are(garments: np.ndarray, lite0: Extractor, failure: str) -> None:
     change, said = FAILURES[failure]
     real = images("real", garments[:COUNT])
-    sentences = judge_images(real, images(failure, change(garments[COUNT:])), extractor).sentences
+    sentences = judge_images(real, images(failure, change(garments[COUNT:])), lite0).sentences
     assert sentences[0].startswith(said)
     assert not any("quality" in sentence.lower() or "Do not trust" in sentence for sentence in sentences), "no other sentence contradicts"
     assert len(sentences) == 1
 
 
-def test_copies_of_one_and_of_all_are_told(garments: np.ndarray, extractor: Extractor) -> None:
+def test_copies_of_one_and_of_all_are_told(garments: np.ndarray, lite0: Extractor) -> None:
     real = images("real", garments[:COUNT])
-    one = judge_images(real, images("one", np.repeat(garments[:1], COUNT, axis=0)), extractor).sentences
+    one = judge_images(real, images("one", np.repeat(garments[:1], COUNT, axis=0)), lite0).sentences
     assert [sentence.split(":")[0] for sentence in one] == ["One image", "Copies"]
     half = np.concatenate([garments[: COUNT // 2], garments[COUNT : COUNT + COUNT // 2]])
-    assert any(
-        sentence.startswith("Copies: 50% of the samples") for sentence in judge_images(real, images("half", half), extractor).sentences
-    )
-    whole = judge_images(real, images("all", garments[:COUNT][::-1].copy()), extractor)
+    assert any(sentence.startswith("Copies: 50% of the samples") for sentence in judge_images(real, images("half", half), lite0).sentences)
+    whole = judge_images(real, images("all", garments[:COUNT][::-1].copy()), lite0)
     assert len(whole.sentences) == 1
     assert whole.sentences[0].startswith("Copies: the two sides are the same images")
     assert whole["FD-lite0"].value == pytest.approx(0, abs=1e-3)
 
 
-def test_good_samples_and_few_ones(garments: np.ndarray, extractor: Extractor) -> None:
+def test_good_samples_and_few_ones(garments: np.ndarray, lite0: Extractor) -> None:
     real = images("real", garments[:COUNT])
-    assert judge_images(real, images("good", garments[COUNT:]), extractor).sentences == ()
-    (few,) = judge_images(real, images("few", garments[COUNT : COUNT + 20]), extractor).sentences
+    assert judge_images(real, images("good", garments[COUNT:]), lite0).sentences == ()
+    (few,) = judge_images(real, images("few", garments[COUNT : COUNT + 20]), lite0).sentences
     assert few.startswith("20 images are too few")
 
 
@@ -128,12 +120,12 @@ def folder(path: Path, images: list[Image.Image]) -> Path:
     return path
 
 
-def test_images_go_from_their_own_pixels_to_the_extractor(tmp_path: Path, extractor: Extractor) -> None:
+def test_images_go_from_their_own_pixels_to_the_extractor(tmp_path: Path, lite0: Extractor) -> None:
     clear = scene(2, 50, 90)
     clear.putalpha(128)
     images = [scene(0, 300, 200), scene(1, 48, 80).convert("L"), clear, scene(3, 224, 224), scene(4, 1000, 31), scene(5, 2, 3)]
     source = open_source(folder(tmp_path / "any", images))
-    seen = load_or_extract_features(image_set_from_source(source, Preprocessing(), shared_range([source], Preprocessing())), extractor)
+    seen = load_or_extract_features(image_set_from_source(source, Preprocessing(), shared_range([source], Preprocessing())), lite0)
     assert seen.sizes.tolist() == [[200, 300], [80, 48], [90, 50], [224, 224], [31, 1000], [3, 2]]
     shown = []
     for image in images:  # by Pillow alone
@@ -145,7 +137,7 @@ def test_images_go_from_their_own_pixels_to_the_extractor(tmp_path: Path, extrac
             )
         )
     with torch.no_grad():
-        rows, _ = extractor.network((torch.from_numpy(np.stack(shown)) - efficientnet_lite0.CENTER) / efficientnet_lite0.SCALE)
+        rows, _ = lite0.network((torch.from_numpy(np.stack(shown)) - efficientnet_lite0.CENTER) / efficientnet_lite0.SCALE)
     assert torch.allclose(seen.rows, rows, atol=2e-3 * rows.abs().max().item())
 
 

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 SCORED, DRAWN = 4096, 2048
 """Number of rows in the score of a checkpoint, and in a view of the columns."""
-PIECE = 512
-"""Number of rows that are generated at a time: rows of wide tables take much memory."""
+PIECE = 2048
+"""Number of rows that are generated at a time: rows of wide tables take much memory, and tabular-ar draws so many whatever is asked for."""
 BINS = 10
 """Number of groups that a column's values are put into for the score."""
 WITHOUT_USE = {
