@@ -25,7 +25,7 @@ from sparring.inference.model import Model
 from sparring.inference.molecules_of_model import Want, draw_molecules, draw_wanted, wanted, wants_of
 from sparring.latent.molecule_steering import codes_of_samples, probe_direction, steer_molecules
 from sparring.latent.sequence_walks import codes_of_seeds, codes_of_texts, walk_between
-from sparring.nets.latentgan import normalized
+from sparring.nets.latentgan import CodeGenerator, normalized
 from sparring.recipes.latentgan import LatentGAN
 from sparring.recipes.organ import ORGAN
 from support.molecules import moses
@@ -151,6 +151,8 @@ def test_both_play_for_codes(molecules: SequenceDataset, settings: dict[str, obj
 
 def test_samples_are_seen_as_the_codes_they_are(molecules: SequenceDataset) -> None:
     game = game_of(molecules.spec, packing=2).eval()
+    with torch.no_grad():
+        game.encoder.head.weight.mul_(100)  # far above the smallest variance that is divided by
     samples = molecules.batch(np.arange(8)).samples
     codes = game.encoder(samples.long()).detach()
     assert torch.equal(game.discriminate(samples.view(4, -1), None)[0], game.discriminate(codes.view(4, 2, -1), None)[0])
@@ -208,21 +210,6 @@ def test_the_game_sees_several_codes_of_each_sequence_with_noise(molecules: Sequ
     assert torch.equal(plain.at_current_level(context_of(samples)).batch.samples[:, 0], plain.encoder(samples.long()))
 
 
-def test_what_older_models_do_not_name_is_as_it_was(tmp_path: Path) -> None:
-    """A run whose files have no word of temperature or copies draws the likeliest tokens, and goes on as it began."""
-    settings: dict[str, Any] = {**SMALL, **COMMON, "autoencoder_steps": 2, "console": Console(quiet=True)}
-    was = {"temperature": 0.0, "noisy_copies": 0}
-    path = write_titles(tmp_path)
-    now = sparring.train("latentgan", path, tmp_path / "whole", steps=4, **settings, **was)
-    sparring.train("latentgan", path, tmp_path / "old", steps=3, **settings, **was)
-    config = json.loads((tmp_path / "old" / "config.json").read_text())
-    for name in was:
-        del config["recipe_settings"][name]
-    (tmp_path / "old" / "config.json").write_text(json.dumps(config))
-    old = sparring.load(tmp_path / "old")
-    assert (old.recipe.temperature, old.recipe.noisy_copies) == (0.0, 0)
-
-
 def test_runs_resume_exactly(tmp_path: Path) -> None:
     path = write_titles(tmp_path)
     settings: dict[str, Any] = {**SMALL, **COMMON, "autoencoder_steps": 3, "console": Console(quiet=True)}
@@ -233,6 +220,31 @@ def test_runs_resume_exactly(tmp_path: Path) -> None:
         else:
             sparring.resume(tmp_path / "parts", steps=steps, console=Console(quiet=True))
     assert same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_what_older_models_do_not_name_is_as_it_was(tmp_path: Path) -> None:
+    """A run whose config.json has no word of the newer settings has the same networks, and writes the likeliest tokens."""
+    was = {"temperature": 0.0, "noisy_copies": 0, "straight": False}
+    settings: dict[str, Any] = {**SMALL, **COMMON, "autoencoder_steps": 2, "console": Console(quiet=True)}
+    samples = sparring.train("latentgan", write_titles(tmp_path), tmp_path / "run", steps=3, **settings, **was).game.sample(20)
+    path = tmp_path / "run" / "config.json"
+    config = json.loads(path.read_text())
+    config["recipe_settings"] = {name: value for name, value in config["recipe_settings"].items() if name not in was}
+    path.write_text(json.dumps(config))
+    old = sparring.load(tmp_path / "run")
+    assert {name: getattr(old.recipe, name) for name in was} == was
+    assert torch.equal(old.game.sample(20), samples)
+
+
+def test_the_straight_way_is_added() -> None:
+    torch.manual_seed(0)
+    generator = CodeGenerator(32, 8, (16,), straight=True)
+    latents = torch.randn(5, 8)
+    assert generator.straight is not None
+    by_hand = generator.layers(latents) + latents @ generator.straight.weight.T
+    assert torch.allclose(
+        generator(latents)[:, 0], (by_hand - by_hand.mean(1, True)) / by_hand.std(1, correction=0, keepdim=True), atol=1e-4
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------- steering

@@ -35,7 +35,9 @@ class LatentSequenceGame(TwoPlayerGame):
 
     def __init__(self, spec: SequenceSpec, settings: "LatentSequenceRecipe") -> None:
         classes = settings.class_counts(spec)
-        generator = CodeGenerator(settings.code_size, settings.latent_size, settings.generator_hidden, **classes[0])
+        generator = CodeGenerator(
+            settings.code_size, settings.latent_size, settings.generator_hidden, straight=settings.straight, **classes[0]
+        )
         shape = (settings.packing, settings.code_size)
         discriminator = mlp.Discriminator(
             shape, settings.discriminator_hidden, minibatch_deviation=settings.minibatch_deviation, **classes[1]
@@ -88,9 +90,7 @@ class LatentSequenceGame(TwoPlayerGame):
                     codes = normalized(codes + self.own.code_noise * context.streams.normal("codes", *codes.shape))
                 return Batch(codes[:, None], several(context.batch.labels))
 
-        return replace(
-            context, draw=encoded, draw_labels=lambda: several(context.draw_labels()), batch_size=context.batch_size * copies
-        )
+        return replace(context, draw=encoded, draw_labels=lambda: several(context.draw_labels()), batch_size=context.batch_size * copies)
 
     def discriminate(
         self,
@@ -115,9 +115,7 @@ class LatentSequenceGame(TwoPlayerGame):
         latents, condition = self.asked_for(n, seed, labels, first)
         offset = first % self.sample_chunk
         codes = self.in_chunks(lambda rows, conditions: self.generator(rows, conditions)[:, 0], latents, condition, offset)
-        return self.in_chunks(
-            lambda rows, chances: self.decoded(rows, chances, truncation), codes, self.chances(n, seed, first), offset
-        )
+        return self.in_chunks(lambda rows, chances: self.decoded(rows, chances, truncation), codes, self.chances(n, seed, first), offset)
 
     def generate(
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None
@@ -193,25 +191,27 @@ class LatentSequenceRecipe(AdversarialSettings):
         "noisy_copies": {"at least": 0, "at most": 1024},
         "temperature": {"at least": 0},
     }
-    when_unnamed: ClassVar[Mapping[str, object]] = {"noisy_copies": 0, "temperature": 0.0}
+    when_unnamed: ClassVar[Mapping[str, object]] = {"straight": False, "noisy_copies": 0, "temperature": 0.0}
 
     batch_size: int = 64
     """Number of real sequences in each batch."""
-    code_size: int = 128
+    code_size: int = 40
     """Number of dimensions of the codes that the autoencoder makes of sequences."""
     decoder_hidden: int = 256
     """Number of units of the decoder's LSTM."""
-    generator_hidden: tuple[int, ...] = (512, 512)
+    generator_hidden: tuple[int, ...] = (256, 256)
     """Number of units of each hidden layer of the generator of codes."""
-    discriminator_hidden: tuple[int, ...] = (512, 512)
+    straight: bool = True
+    """Add a linear map of the latent to what the generator's hidden layers give: codes are nearly normal, and so are latents."""
+    discriminator_hidden: tuple[int, ...] = (256, 256)
     """Number of units of each hidden layer of the discriminator of codes."""
-    autoencoder_steps: int = 3000
+    autoencoder_steps: int = 4000
     """Number of steps in which the autoencoder learns alone. The GAN learns after it."""
     autoencoder_learning_rate: float = 3e-3
     """Learning rate of the autoencoder at first. It falls to nothing over its steps."""
     autoencoder_betas: tuple[float, float] = (0.9, 0.99)
     """Adam's decay rates of the autoencoder, for the mean and the variance of gradients."""
-    code_noise: float = 0.5
+    code_noise: float = 1.0
     """Standard deviation of the noise that is added to codes while the autoencoder learns. Codes have a standard deviation of 1. With less,
     sequences are recovered more exactly, and generated codes make less sense."""
     noisy_copies: int = 8
@@ -226,9 +226,9 @@ class LatentSequenceRecipe(AdversarialSettings):
     """Learning rate of generator and discriminator."""
     betas: tuple[float, float] = (0.0, 0.99)
     """Adam's decay rates of generator and discriminator, for the mean and the variance of gradients."""
-    r1: float | None = 0.1
+    r1: float | None = 1.0
     """Weight gamma of R1, which is gamma / 2 times the squared gradient at real codes. 0: no penalty. None: by the number of steps."""
-    r2: float | None = 0.1
+    r2: float | None = 1.0
     """Weight gamma of R2, the same at generated codes. None: the same as R1's."""
     penalty_every: int = 2
     """Compute gradient penalties only every this many steps, with weights that are as many times larger (lazy regularization)."""

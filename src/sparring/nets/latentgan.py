@@ -88,11 +88,15 @@ class SequenceDecoder(nn.Module):
 
 
 class CodeGenerator(mlp.Generator):
-    """Normalized codes from latents, as one channel."""
+    """Normalized codes from latents, as one channel. `straight`: a linear map of latents is added to what the hidden layers give, so that
+    codes are normal from the first step on.
+    """
 
-    def __init__(self, code_size: int, latent_size: int, hidden: tuple[int, ...], **classes: int) -> None:
+    def __init__(self, code_size: int, latent_size: int, hidden: tuple[int, ...], *, straight: bool = False, **classes: int) -> None:
         super().__init__((1, code_size), latent_size, hidden, bounded=False, **classes)
+        self.straight = nn.Linear(latent_size, code_size, bias=False) if straight else None
 
     def forward(self, latent: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n 1 code"]:
         """See `mlp.Generator`."""
-        return normalized(super().forward(latent, condition))
+        codes = super().forward(latent, condition)
+        return normalized(codes if self.straight is None else codes + self.straight(latent)[:, None])
