@@ -1,5 +1,6 @@
 """LatentGAN, ORGAN and steering: codes and tokens belong together, phases follow each other, and molecules go where they are wanted."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from sparring.inference.model import Model
 from sparring.inference.molecules_of_model import Want, draw_molecules, draw_wanted, wanted, wants_of
 from sparring.latent.molecule_steering import codes_of_samples, probe_direction, steer_molecules
 from sparring.latent.sequence_walks import codes_of_seeds, codes_of_texts, walk_between
-from sparring.nets.latentgan import normalized
+from sparring.nets.latentgan import CodeGenerator, normalized
 from sparring.recipes.latentgan import LatentGAN
 from sparring.recipes.organ import ORGAN
 from support.molecules import moses
@@ -73,7 +74,7 @@ def model(molecules: SequenceDataset) -> Model:
 
 
 def test_counting_from_0_to_19_is_learned() -> None:
-    game = game_of(spec_of("abcdefghijklmnopqrst", 20), decoder_hidden=32, code_noise=1.0)
+    game = game_of(spec_of("abcdefghijklmnopqrst", 20), decoder_hidden=32, code_noise=1.0, temperature=0.0)
     assert learn_codes(game, torch.from_numpy(counting(16)), 100) < 0.1
     samples = torch.from_numpy(counting(50))
     assert torch.equal(game.of_codes(game.encoded(samples.float())).long(), samples)
@@ -150,6 +151,8 @@ def test_both_play_for_codes(molecules: SequenceDataset, settings: dict[str, obj
 
 def test_samples_are_seen_as_the_codes_they_are(molecules: SequenceDataset) -> None:
     game = game_of(molecules.spec, packing=2).eval()
+    with torch.no_grad():
+        game.encoder.head.weight.mul_(100)  # far above the smallest variance that is divided by
     samples = molecules.batch(np.arange(8)).samples
     codes = game.encoder(samples.long()).detach()
     assert torch.equal(game.discriminate(samples.view(4, -1), None)[0], game.discriminate(codes.view(4, 2, -1), None)[0])
@@ -162,7 +165,49 @@ def test_samples_do_not_depend_on_how_many_are_asked_for(model: Model) -> None:
     whole = game.sample(300, seed=5)
     assert torch.equal(torch.cat([game.sample(200, seed=5), game.sample(100, seed=5, first=200)]), whole)
     assert isinstance(game, HasCodes)
-    assert torch.equal(game.of_codes(codes_of_samples(game, 100, 5, 0)), whole[:100])
+    assert torch.equal(game.of_codes(codes_of_samples(game, 100, 5, 0), game.chances(100, 5)), whole[:100])
+    assert torch.equal(game.chances(70, 5, first=230), game.chances(300, 5)[230:])
+    assert not torch.equal(game.chances(300, 6), game.chances(300, 5))
+
+
+def test_tokens_are_drawn_by_what_the_decoder_says_of_them() -> None:
+    """Chances at equal distances give each token its share, which is its softmax over the temperature, to one in so many."""
+    spec, rows = spec_of("abcdef", 4), 2000
+    game = game_of(spec, temperature=1.0).eval()
+    with torch.no_grad():
+        game.decoder.head.bias.copy_(torch.linspace(-1, 1, spec.vocabulary))
+    code = game.encoder(torch.tensor([[1, 2, 0, 0]]))
+    told, chances = game.decoder.told(normalized(code))[0, :1], torch.rand(rows, spec.length)
+    chances[:, 0] = torch.arange(rows) / rows
+    with torch.no_grad():
+        out, _ = game.decoder.cell((game.decoder.embed(torch.tensor(0)) + told)[None], game.decoder.first_state(normalized(code)))
+        logits = game.decoder.head(torch.cat([out[0, 0], told[0]]))
+    for temperature in (None, 0.5):
+        first = game.decoded(code.expand(rows, -1), chances, temperature)[:, 0].long()
+        wanted_shares = (logits / (temperature or 1.0)).softmax(dim=0)
+        assert torch.allclose(first.bincount(minlength=spec.vocabulary) / rows, wanted_shares, atol=1 / rows)
+
+
+def test_temperature_is_that_of_tokens(model: Model) -> None:
+    game: Any = model.game
+    assert torch.equal(game.sample(50, seed=1), game.sample(50, seed=1, truncation=0.8))
+    cold = game.sample(50, seed=1, truncation=1e-4)
+    assert torch.equal(cold, game.of_codes(codes_of_samples(game, 50, 1, 0)))
+    assert not torch.equal(cold, game.sample(50, seed=1))
+
+
+def test_the_game_sees_several_codes_of_each_sequence_with_noise(molecules: SequenceDataset) -> None:
+    game = game_of(molecules.spec, code_size=64, noisy_copies=50, code_noise=0.75)
+    samples = molecules.batch(np.arange(8)).samples
+    context = game.at_current_level(context_of(samples))
+    seen, clean = context.batch.samples.view(8, 50, 64), game.encoder(samples.long())
+    assert context.batch_size == 400
+    likeness = (seen * clean[:, None]).mean(dim=2)  # by hand, of unit variances: 1 / sqrt(1 + noise^2)
+    assert likeness.mean().item() == pytest.approx(0.8, abs=0.01)
+    assert seen.var(dim=1).min() > 0.1
+    assert game.generate_fakes(context, None).shape == (400, 1, 64)
+    plain = game_of(molecules.spec, noisy_copies=0)
+    assert torch.equal(plain.at_current_level(context_of(samples)).batch.samples[:, 0], plain.encoder(samples.long()))
 
 
 def test_runs_resume_exactly(tmp_path: Path) -> None:
@@ -175,6 +220,31 @@ def test_runs_resume_exactly(tmp_path: Path) -> None:
         else:
             sparring.resume(tmp_path / "parts", steps=steps, console=Console(quiet=True))
     assert same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_what_older_models_do_not_name_is_as_it_was(tmp_path: Path) -> None:
+    """A run whose config.json has no word of the newer settings has the same networks, and writes the likeliest tokens."""
+    was = {"temperature": 0.0, "noisy_copies": 0, "straight": False}
+    settings: dict[str, Any] = {**SMALL, **COMMON, "autoencoder_steps": 2, "console": Console(quiet=True)}
+    samples = sparring.train("latentgan", write_titles(tmp_path), tmp_path / "run", steps=3, **settings, **was).game.sample(20)
+    path = tmp_path / "run" / "config.json"
+    config = json.loads(path.read_text())
+    config["recipe_settings"] = {name: value for name, value in config["recipe_settings"].items() if name not in was}
+    path.write_text(json.dumps(config))
+    old = sparring.load(tmp_path / "run")
+    assert {name: getattr(old.recipe, name) for name in was} == was
+    assert torch.equal(old.game.sample(20), samples)
+
+
+def test_the_straight_way_is_added() -> None:
+    torch.manual_seed(0)
+    generator = CodeGenerator(32, 8, (16,), straight=True)
+    latents = torch.randn(5, 8)
+    assert generator.straight is not None
+    by_hand = generator.layers(latents) + latents @ generator.straight.weight.T
+    assert torch.allclose(
+        generator(latents)[:, 0], (by_hand - by_hand.mean(1, True)) / by_hand.std(1, correction=0, keepdim=True), atol=1e-4
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------- steering
@@ -227,7 +297,8 @@ def test_from_one_molecule_to_another(model: Model, molecules: SequenceDataset) 
     assert len(found) == 5
     encoded = molecules.spec.texts_of(game.of_codes(game.encoded(molecules.batch(np.arange(2)).samples)).long().numpy())
     assert [found[0], found[4]] == encoded
-    assert walk_between(model, codes_of_seeds(model, (0, 1)), 3)[0] == molecules.spec.texts_of(game.sample(1, seed=0).long().numpy())[0]
+    likeliest = molecules.spec.texts_of(game.sample(1, seed=0, truncation=1e-4).long().numpy())
+    assert walk_between(model, codes_of_seeds(model, (0, 1)), 3)[0] == likeliest[0]
 
 
 def test_what_cannot_be_walked_between_is_said(model: Model, molecules: SequenceDataset) -> None:

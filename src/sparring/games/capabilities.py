@@ -283,8 +283,14 @@ class HasCodes(Protocol):
         """The codes of samples."""
         ...
 
-    def of_codes(self, codes: Float[Tensor, "n code"]) -> Float[Tensor, "n ..."]:
-        """The samples of codes."""
+    def chances(self, n: int, seed: int, first: int = 0) -> Float[Tensor, "n chances"] | None:
+        """Uniform numbers in [0, 1) of samples `first` to `first + n - 1` of `seed`, which decide what their codes leave open; None if
+        codes decide all.
+        """
+        ...
+
+    def of_codes(self, codes: Float[Tensor, "n code"], chances: Float[Tensor, "n chances"] | None = None) -> Float[Tensor, "n ..."]:
+        """The samples of codes, as `chances` decide; without them, the likeliest."""
         ...
 
 

@@ -5,19 +5,20 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, cast
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from sparring.core.batch import Batch, Labels
 from sparring.core.errors import SettingsError
+from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.sequences.sequence_spec import SequenceSpec
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.games.adversarial_settings import AdversarialSettings
 from sparring.games.exported_parts import ExportChoices, Part, PartName
 from sparring.games.game import Player, Turn, evaluating
-from sparring.games.sequence_game import SAMPLE_CHUNK, places_read
+from sparring.games.sequence_game import SAMPLE_CHUNK, draw_codes, places_read
 from sparring.games.step_context import StepContext
 from sparring.losses.objectives import Losses, ObjectiveName
 from sparring.nets import mlp
@@ -34,7 +35,9 @@ class LatentSequenceGame(TwoPlayerGame):
 
     def __init__(self, spec: SequenceSpec, settings: "LatentSequenceRecipe") -> None:
         classes = settings.class_counts(spec)
-        generator = CodeGenerator(settings.code_size, settings.latent_size, settings.generator_hidden, **classes[0])
+        generator = CodeGenerator(
+            settings.code_size, settings.latent_size, settings.generator_hidden, straight=settings.straight, **classes[0]
+        )
         shape = (settings.packing, settings.code_size)
         discriminator = mlp.Discriminator(
             shape, settings.discriminator_hidden, minibatch_deviation=settings.minibatch_deviation, **classes[1]
@@ -74,13 +77,20 @@ class LatentSequenceGame(TwoPlayerGame):
         return {"reconstruction": errors.sum(dim=1) / read.sum(dim=1).mean()}
 
     def at_current_level(self, context: StepContext) -> StepContext:
-        """See TwoPlayerGame: real samples are codes."""
+        """See TwoPlayerGame: real samples are codes, with noise as the decoder learned from, and several of each sequence."""
+        copies = max(1, self.own.noisy_copies)
+
+        def several(labels: Labels | None) -> Labels | None:
+            return None if labels is None else labels.repeat_interleave(copies, dim=0)
 
         def encoded() -> Batch:
             with torch.no_grad():
-                return Batch(self.encoder(context.batch.samples.long())[:, None], context.batch.labels)
+                codes = self.encoder(context.batch.samples.long()).repeat_interleave(copies, dim=0)
+                if self.own.noisy_copies:
+                    codes = normalized(codes + self.own.code_noise * context.streams.normal("codes", *codes.shape))
+                return Batch(codes[:, None], several(context.batch.labels))
 
-        return replace(context, draw=encoded)
+        return replace(context, draw=encoded, draw_labels=lambda: several(context.draw_labels()), batch_size=context.batch_size * copies)
 
     def discriminate(
         self,
@@ -96,10 +106,21 @@ class LatentSequenceGame(TwoPlayerGame):
 
     # ----------------------------------------------------------------------------------------------------- samples
 
+    def sample(
+        self, n: int, seed: int = 0, labels: Labels | None = None, first: int = 0, truncation: float | None = None
+    ) -> Float[Tensor, "n length"]:
+        """See LatentGame. Where tokens are drawn, truncation is the temperature."""
+        if not self.own.temperature:
+            return super().sample(n, seed, labels, first, truncation)
+        latents, condition = self.asked_for(n, seed, labels, first)
+        offset = first % self.sample_chunk
+        codes = self.in_chunks(lambda rows, conditions: self.generator(rows, conditions)[:, 0], latents, condition, offset)
+        return self.in_chunks(lambda rows, chances: self.decoded(rows, chances, truncation), codes, self.chances(n, seed, first), offset)
+
     def generate(
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None
     ) -> Float[Tensor, "n length"]:
-        """See LatentGame: the most likely sequence of each generated code."""
+        """See LatentGame: the likeliest sequence of each generated code."""
         return self.decoded(super().generate(latents, condition, truncation)[:, 0])
 
     def codes_of(self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None) -> Float[Tensor, "n code"]:
@@ -110,15 +131,38 @@ class LatentSequenceGame(TwoPlayerGame):
         """See `capabilities.HasCodes`."""
         return self.in_chunks(lambda rows, _: self.encoder(rows.long()), samples, None)
 
-    def of_codes(self, codes: Float[Tensor, "n code"]) -> Float[Tensor, "n length"]:
-        """See `capabilities.HasCodes`."""
-        return self.in_chunks(lambda rows, _: self.decoded(rows), codes, None)
+    def chances(self, n: int, seed: int, first: int = 0) -> Float[Tensor, "n length"] | None:
+        """See `capabilities.HasCodes`: a number for each token."""
+        if not self.own.temperature:
+            return None
+        drawn = []
+        for chunk in range(first // self.sample_chunk, -(-(first + n) // self.sample_chunk)):
+            streams = Streams(seed, chunk, device=self.device, scope="sample")
+            drawn.append((streams.uniform("tokens", self.sample_chunk, self.sequence_spec.length) + 1) / 2)
+        return torch.cat(drawn)[first % self.sample_chunk :][:n]
 
-    def decoded(self, codes: Float[Tensor, "n code"]) -> Float[Tensor, "n length"]:
-        """The most likely sequence of each code, which need not be normalized."""
-        spec = self.sequence_spec
+    def of_codes(self, codes: Float[Tensor, "n code"], chances: Float[Tensor, "n length"] | None = None) -> Float[Tensor, "n length"]:
+        """See `capabilities.HasCodes`."""
+        return self.in_chunks(self.decoded, codes, chances)
+
+    def decoded(
+        self, codes: Float[Tensor, "n code"], chances: Float[Tensor, "n length"] | None = None, temperature: float | None = None
+    ) -> Float[Tensor, "n length"]:
+        """The sequence of each code, which need not be normalized: drawn by `chances` at a temperature (None: the recipe's), or without
+        them the likeliest token at each step.
+        """
+        spec, unknown = self.sequence_spec, self.sequence_spec.unknown
+        heat = self.own.temperature if temperature is None else temperature
+
+        def choose(logits: Float[Tensor, "n vocabulary"], place: int) -> Int64[Tensor, " n"]:
+            if chances is not None:
+                return draw_codes(logits, chances[:, place], heat, unknown)
+            if unknown is not None:
+                logits = logits.index_fill(1, torch.tensor([unknown], device=logits.device), -torch.inf)
+            return logits.argmax(dim=1)
+
         with evaluating(self.decoder):
-            return self.decoder.decode(normalized(codes), spec.length, never=spec.unknown).float()
+            return self.decoder.decode(normalized(codes), spec.length, choose).float()
 
     def exported_parts(self, choices: ExportChoices) -> Mapping[PartName, Part]:
         """See `capabilities.Exports`: there is none."""
@@ -144,36 +188,47 @@ class LatentSequenceRecipe(AdversarialSettings):
         "autoencoder_learning_rate": {"more than": 0},
         "autoencoder_betas": {"at least": 0, "less than": 1},
         "code_noise": {"at least": 0},
+        "noisy_copies": {"at least": 0, "at most": 1024},
+        "temperature": {"at least": 0},
     }
+    of_older_runs: ClassVar[Mapping[str, object]] = {"straight": False, "noisy_copies": 0, "temperature": 0.0}
 
     batch_size: int = 64
     """Number of real sequences in each batch."""
-    code_size: int = 128
+    code_size: int = 40
     """Number of dimensions of the codes that the autoencoder makes of sequences."""
     decoder_hidden: int = 256
     """Number of units of the decoder's LSTM."""
-    generator_hidden: tuple[int, ...] = (512, 512)
+    generator_hidden: tuple[int, ...] = (256, 256)
     """Number of units of each hidden layer of the generator of codes."""
-    discriminator_hidden: tuple[int, ...] = (512, 512)
+    straight: bool = True
+    """Add a linear map of the latent to what the generator's hidden layers give: codes are nearly normal, and so are latents."""
+    discriminator_hidden: tuple[int, ...] = (256, 256)
     """Number of units of each hidden layer of the discriminator of codes."""
-    autoencoder_steps: int = 3000
+    autoencoder_steps: int = 4000
     """Number of steps in which the autoencoder learns alone. The GAN learns after it."""
     autoencoder_learning_rate: float = 3e-3
     """Learning rate of the autoencoder at first. It falls to nothing over its steps."""
     autoencoder_betas: tuple[float, float] = (0.9, 0.99)
     """Adam's decay rates of the autoencoder, for the mean and the variance of gradients."""
-    code_noise: float = 0.5
+    code_noise: float = 1.0
     """Standard deviation of the noise that is added to codes while the autoencoder learns. Codes have a standard deviation of 1. With less,
     sequences are recovered more exactly, and generated codes make less sense."""
+    noisy_copies: int = 8
+    """Number of times that the game sees each code of its batch, each time with noise as the decoder learned from. 0: once, without
+    noise."""
+    temperature: float = 0.8
+    """Temperature at which each token of a sample is drawn from what the decoder says of it. 1: as it has learned; less: more often the
+    likelier ones. 0: the likeliest."""
     objective: ObjectiveName = "relativistic"
     """Losses of generator and discriminator. (For the others, see `sparring train dcgan --help`.)"""
     learning_rate: float = 1e-3
     """Learning rate of generator and discriminator."""
     betas: tuple[float, float] = (0.0, 0.99)
     """Adam's decay rates of generator and discriminator, for the mean and the variance of gradients."""
-    r1: float | None = 0.1
+    r1: float | None = 1.0
     """Weight gamma of R1, which is gamma / 2 times the squared gradient at real codes. 0: no penalty. None: by the number of steps."""
-    r2: float | None = 0.1
+    r2: float | None = 1.0
     """Weight gamma of R2, the same at generated codes. None: the same as R1's."""
     penalty_every: int = 2
     """Compute gradient penalties only every this many steps, with weights that are as many times larger (lazy regularization)."""

@@ -39,7 +39,8 @@ def probe_directions(model: "Model", wants: Sequence[Want], seed: int) -> Float[
     """For each want, the direction in which its property goes as wanted, from molecules that the model draws."""
     game = cast(HasCodes, model.game)
     codes = codes_of_samples(game, PROBED, seed + 1, 0)
-    molecules = [None if smiles is None else molecule_of(smiles) for smiles in smiles_of(model, codes)]
+    drawn = smiles_of(model, codes, game.chances(PROBED, seed + 1))
+    molecules = [None if smiles is None else molecule_of(smiles) for smiles in drawn]
     valid = [place for place, each in enumerate(molecules) if each is not None]
     directions = []
     for want in wants:
@@ -53,18 +54,19 @@ def steer_molecules(model: "Model", n: int, wants: Sequence[Want], seed: int = 0
     """The first `n` molecules of a seed, each moved until it is as wanted, or as far as it may be. Also the share that was as wanted
     before, and which are now. Those that are not stay as they were drawn.
     """
-    directions = probe_directions(model, wants, seed)
+    game, directions = cast(HasCodes, model.game), probe_directions(model, wants, seed)
     smiles: list[str | None] = []
     fulfilled: list[np.ndarray] = []
     before = 0
     for first in range(0, n, PIECE):
-        codes = codes_of_samples(cast(HasCodes, model.game), min(PIECE, n - first), seed, first)
-        found, done = smiles_of(model, codes), np.zeros(len(codes), bool)
+        count = min(PIECE, n - first)
+        codes, chances = codes_of_samples(game, count, seed, first), game.chances(count, seed, first)
+        found, done = smiles_of(model, codes, chances), np.zeros(count, bool)
         for step in STEPS:
             left = np.flatnonzero(~done)
             if not len(left):
                 break
-            moved = smiles_of(model, codes[left] + step * directions.sum(dim=0))
+            moved = smiles_of(model, codes[left] + step * directions.sum(dim=0), None if chances is None else chances[left])
             now = wanted(moved, wants)
             for place, text in zip(left[now], np.array(moved, object)[now], strict=True):
                 found[place] = text
@@ -80,7 +82,7 @@ def codes_of_samples(game: HasCodes, n: int, seed: int, first: int) -> Float[Ten
     return game.codes_of(*game.asked_for(n, seed, None, first))
 
 
-def smiles_of(model: "Model", codes: Float[Tensor, "n code"]) -> list[str | None]:
-    """The canonical SMILES of the sequence of each code; None if it is no molecule."""
+def smiles_of(model: "Model", codes: Float[Tensor, "n code"], chances: Float[Tensor, "n chances"] | None) -> list[str | None]:
+    """The canonical SMILES of the sequence of each code, as chances decide; None if it is no molecule."""
     spec = cast(SequenceSpec, model.spec)
-    return [canonical(text) for text in spec.texts_of(cast(HasCodes, model.game).of_codes(codes).long().cpu().numpy())]
+    return [canonical(text) for text in spec.texts_of(cast(HasCodes, model.game).of_codes(codes, chances).long().cpu().numpy())]

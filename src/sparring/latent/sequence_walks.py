@@ -48,7 +48,7 @@ def codes_of_texts(model: "Model", texts: Sequence[str]) -> Float[Tensor, "n cod
 
 
 def walk_between(model: "Model", stops: Float[Tensor, "stops code"], frames: int) -> list[str | None]:
-    """The texts from stop to stop, `frames` from each to the next, along great circles; None for those that stand for no text."""
+    """The likeliest texts from stop to stop, `frames` from each to the next, along great circles; None for those that stand for no text."""
     codes = walk(stops, frames, spherical)
     return cast(SequenceSpec, model.spec).texts_of(game_with_codes(model).of_codes(codes).long().cpu().numpy())
 

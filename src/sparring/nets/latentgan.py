@@ -4,6 +4,8 @@ Codes are what the autoencoder makes of sequences. They are normalized: each has
 are on one sphere, as in ARAE (Zhao et al. 2018, section 5).
 """
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
@@ -68,26 +70,33 @@ class SequenceDecoder(nn.Module):
         hidden, cell = self.start(codes).tanh()[None].chunk(2, dim=2)
         return hidden.contiguous(), cell.contiguous()
 
-    def decode(self, codes: Float[Tensor, "n code"], length: int, never: int | None = None) -> Int64[Tensor, "n {length}"]:
-        """The most likely token at each step, given those before it. `never`: a token that is not chosen."""
+    def decode(
+        self, codes: Float[Tensor, "n code"], length: int, choose: Callable[[Float[Tensor, "n vocabulary"], int], Int64[Tensor, " n"]]
+    ) -> Int64[Tensor, "n {length}"]:
+        """Sequences of codes, token after token. `choose`: the token of each row, from its logits and the number of the place."""
         told, state = self.told(codes), self.first_state(codes)
         tokens = torch.full((len(codes), length + 1), END, device=codes.device)
+        ended = torch.zeros(len(codes), dtype=torch.bool, device=codes.device)
         for place in range(length):
             states, state = self.cell(self.embed(tokens[:, place : place + 1]) + told[:, place : place + 1], state)
             logits = self.head(torch.cat([states[:, 0], told[:, place]], dim=1))
-            if never is not None:
-                logits[:, never] = -torch.inf
-            ended = (tokens[:, place] == END) & (place > 0)
-            tokens[:, place + 1] = torch.where(ended, END, logits.argmax(dim=1))
+            tokens[:, place + 1] = torch.where(ended, END, choose(logits, place))
+            ended |= tokens[:, place + 1] == END
+            if ended.all():
+                break
         return tokens[:, 1:]
 
 
 class CodeGenerator(mlp.Generator):
-    """Normalized codes from latents, as one channel."""
+    """Normalized codes from latents, as one channel. `straight`: a linear map of latents is added to what the hidden layers give, so that
+    codes are normal from the first step on.
+    """
 
-    def __init__(self, code_size: int, latent_size: int, hidden: tuple[int, ...], **classes: int) -> None:
+    def __init__(self, code_size: int, latent_size: int, hidden: tuple[int, ...], *, straight: bool = False, **classes: int) -> None:
         super().__init__((1, code_size), latent_size, hidden, bounded=False, **classes)
+        self.straight = nn.Linear(latent_size, code_size, bias=False) if straight else None
 
     def forward(self, latent: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n 1 code"]:
         """See `mlp.Generator`."""
-        return normalized(super().forward(latent, condition))
+        codes = super().forward(latent, condition)
+        return normalized(codes if self.straight is None else codes + self.straight(latent)[:, None])
