@@ -49,6 +49,9 @@ class Recipe:
     """Settings that differ from the defaults for another kind of data than its own, by the name of that kind: the kinds that it can be
     played on, too."""
 
+    settings_before: ClassVar[Mapping[str, object]] = {}
+    """What runs and packed models had before there were these settings, which they do not name, where it is not the default."""
+
     @classmethod
     def usual(cls, modality: str) -> "Recipe":
         """The recipe with its settings for that kind of data, where nobody changes them."""
