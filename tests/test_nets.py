@@ -6,7 +6,8 @@ from torch import nn
 
 from sparring.nets import dcgan, mlp
 from sparring.nets.blocks import convolution
-from sparring.nets.blocks.convolution import Convolution, TransposedConvolution, _Convolve
+from sparring.nets.blocks.convolution import Convolution, TransposedConvolution, _Convolve, _ConvolveNarrow, convolve_narrow
+from sparring.nets.blocks.group_norm import GroupNorm
 from sparring.nets.blocks.layers import ConditionalBatchNorm
 
 
@@ -174,3 +175,57 @@ def test_wide_layers_take_the_product_under_bfloat16(monkeypatch: pytest.MonkeyP
         assert near.dtype == torch.float32
         assert ((near - exact).norm() / exact.norm()).item() < 0.01
     assert calls == [False, True]
+
+
+@pytest.mark.parametrize(("before", "after"), [(2, 24), (24, 4), (8, 8)])
+def test_narrow_convolutions_are_torchs(before: int, after: int) -> None:
+    torch.manual_seed(0)
+    size = {"memory_format": torch.channels_last}
+    x = torch.randn(3, before, 16, 12).contiguous(**size).requires_grad_()
+    weight = torch.randn(after, before, 3, 3).contiguous(**size).requires_grad_()
+    bias, gradient = torch.randn(after, requires_grad=True), torch.randn(3, after, 16, 12)
+    found = []
+    for function in (lambda: convolve_narrow(x, weight, bias), lambda: nn.functional.conv2d(x, weight, bias, padding=1)):
+        y = function()
+        found.append([y, *torch.autograd.grad(y, (x, weight, bias), gradient)])
+    for ours, torchs in zip(*found, strict=True):
+        assert torch.allclose(ours, torchs, rtol=1e-4, atol=1e-4)
+    by_product = "ConvolveNarrow" in type(convolve_narrow(x, weight, bias).grad_fn).__name__
+    assert by_product == (min(before, after) <= 4)
+    with torch.no_grad():
+        wanted = nn.functional.conv2d(x, weight, bias, padding=1)
+        assert torch.equal(convolve_narrow(x, weight, bias), wanted), "models in use stay as they are"
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1)])
+def test_first_and_second_derivatives_of_narrow_convolutions(before: int, after: int) -> None:
+    torch.manual_seed(0)
+    x, weight, bias = (
+        torch.randn(*shape, dtype=torch.float64, requires_grad=True) for shape in ((2, before, 3, 2), (after, before, 3, 3), (after,))
+    )
+    assert torch.autograd.gradcheck(_ConvolveNarrow.apply, (x, weight, bias))
+    assert torch.autograd.gradgradcheck(_ConvolveNarrow.apply, (x, weight, bias))
+
+
+def test_group_norm_is_torchs() -> None:
+    """Values and gradients of channels-last maps, in float64; near it in bfloat16, of maps with a mean that is far from zero."""
+    torch.manual_seed(0)
+    ours, torchs = GroupNorm(4, 8).double(), nn.GroupNorm(4, 8).double()
+    for weight in ours.parameters():
+        nn.init.normal_(weight)
+    torchs.load_state_dict(ours.state_dict())
+    exact = (2 * torch.randn(3, 8, 9, 8, dtype=torch.float64) + 3).contiguous(memory_format=torch.channels_last)
+    gradient = torch.randn(3, 8, 9, 8, dtype=torch.float64)
+    for kind, close in ((torch.float64, 1e-12), (torch.bfloat16, 0.05)):
+        found = []
+        for norm in (ours.to(kind), torchs.double()):
+            own = next(norm.parameters()).dtype
+            x = exact.to(kind).to(own).requires_grad_()
+            y = norm(x)
+            found.append([y, *torch.autograd.grad(y, (x, *norm.parameters()), gradient.to(own))])
+        assert ["_Normalize" in type(y.grad_fn).__name__ for y, *_ in found] == [True, False]
+        for one, other in zip(*found, strict=True):
+            assert (one.double() - other).abs().max() < close * other.abs().max()
+    torchs.load_state_dict(ours.double().state_dict())
+    with torch.no_grad():
+        assert torch.equal(ours(exact), torchs(exact)), "models in use stay as they are"

@@ -1,5 +1,6 @@
 """GANs with a way back from images to latents: bigan, vaegan and flowgan."""
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,8 @@ from sparring.games.step_context import StepContext
 from sparring.latent.projection import project_images
 from sparring.losses.likelihoods import levels_of
 from sparring.nets.flows import ActNorm
+from sparring.runs.run_directory import RunDirectory
+from sparring.training import checkpoints
 from support.cli import call
 from support.runs import same_run
 
@@ -115,7 +118,9 @@ def test_the_best_discriminator_of_a_toy_is_the_one_that_is_known(mean: float) -
     """Theorem 1 of Donahue et al. 2017: its logits are the logarithms of the ratios of the two joint distributions, and the value of the
     game is then twice their Jensen-Shannon divergence less log 4.
     """
-    settings = recipes.get("bigan")(latent_size=1, encoder="stochastic", batch_size=40_000)
+    settings = recipes.get("bigan")(
+        latent_size=1, encoder="stochastic", batch_size=40_000, objective="non-saturating", r1=0.0, r2=0.0, discriminator_norm="batch"
+    )
     game = BidirectionalGame(SPEC, ToyGenerator(), ToyEncoder(mean), Table(), settings)
     images = torch.where(torch.arange(40_000) % 4 == 0, 1.0, -1.0).view(-1, 1, 1, 1).expand(-1, 1, 16, 16)
     with torch.no_grad():
@@ -159,21 +164,79 @@ def test_generator_and_encoder_move_together(encoder: str) -> None:
     assert not isinstance(game, HasLikelihood)
 
 
-def test_r1_is_of_images_and_latents() -> None:
-    """Of a discriminator that is linear in both, the squared gradient is known."""
+def test_r1_and_r2_are_of_images_and_latents() -> None:
+    """Of a discriminator that is linear in both, the squared gradient is known; every fourth step has them, four times as strong."""
 
     class Linear(nn.Module):
         def forward(self, images: Float[Tensor, "n 1 16 16"], latents: Float[Tensor, "n 4"]) -> Float[Tensor, "n 1"]:
             return 2 * images.flatten(1).sum(dim=1, keepdim=True) + 3 * latents.sum(dim=1, keepdim=True)
 
-    recipe = recipes.get("bigan")(**SMALL["bigan"], r1=10.0, discriminator_norm="none")
+    recipe = recipes.get("bigan")(**SMALL["bigan"], r1=10.0, r2=5.0, penalty_every=4)
     game = recipe.build(SPEC)
     assert isinstance(game, BidirectionalGame)
     game.discriminator = Linear()
-    losses = game.play_discriminator(context_of(torch.zeros(8, 1, 16, 16)))
-    assert losses["r1"].tolist() == pytest.approx([10 / 2 * (4 * 256 + 9 * 4)] * 8)
-    (problem,) = replace(recipe, discriminator_norm="batch").problems(SPEC)
-    assert "batch norm" in problem
+    context = context_of(torch.zeros(8, 1, 16, 16))
+    losses = game.play_discriminator(context)
+    assert losses["r1"].tolist() == pytest.approx([4 * 10 / 2 * (4 * 256 + 9 * 4)] * 8)
+    assert losses["r2"].tolist() == pytest.approx([4 * 5 / 2 * (4 * 256 + 9 * 4)] * 8)
+    assert set(game.play_discriminator(replace(context, step=3))) == {"relative"}
+    for penalties in ({"r2": 0.0}, {"r1": 0.0}):
+        (problem,) = replace(recipe, discriminator_norm="batch", **penalties).problems(SPEC)
+        assert "batch norm" in problem
+    assert not replace(recipe, discriminator_norm="batch", r1=0.0, r2=0.0).problems(SPEC)
+
+
+PAPERS: dict[str, dict[str, Any]] = {
+    "bigan": {"objective": "non-saturating", "r1": 0.0, "r2": 0.0, "discriminator_norm": "batch", "betas": (0.5, 0.999)},
+    "vaegan": {"objective": "saturating", "r1": 0.0, "r2": 0.0, "discriminator_norm": "batch", "optimizer": "rmsprop"},
+}
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_a_norm_hides_contrast_from_the_discriminator(name: str) -> None:
+    """Convolutions without biases and leaky ReLUs give half as much of half an image, and a norm makes it the same again. This is why
+    backgrounds turn gray in the papers' games, and why the usual ones have no norm.
+    """
+    torch.manual_seed(0)
+    images = torch.rand(8, 1, 16, 16) * 2 - 1
+    changes = {}
+    for norm, settings in {"batch": PAPERS[name], "image": {"discriminator_norm": "image"}, "none": {}}.items():
+        game: Any = recipes.get(name)(**SMALL[name], **settings).build(SPEC).double()
+        for module in game.discriminator.modules():
+            if isinstance(module, nn.Conv2d):
+                module.weight.data.mul_(20)  # so that what a norm adds to variances is small beside them
+        rest = [torch.zeros(8, 4).double()] if name == "bigan" else []
+        with torch.no_grad():
+            whole, half = (game.discriminator(each.double(), *rest) for each in (images, images / 2))
+        changes[norm] = ((whole - half).norm() / whole.norm()).item()
+    assert max(changes["batch"], changes["image"]) < 1e-3
+    assert changes["none"] > 0.2
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_the_paper_s_settings_train_and_resume(name: str, squares: Path, tmp_path: Path, quiet: Console) -> None:
+    for run, steps in {"whole": 2, "part": 1}.items():
+        sparring.train(name, squares, tmp_path / run, steps=steps, console=quiet, **SMALL[name], **PAPERS[name], **COMMON)
+    sparring.resume(tmp_path / "part", steps=2, console=quiet)
+    assert same_run(tmp_path / "part", tmp_path / "whole")
+
+
+def test_older_runs_of_bigan_go_on_without_r2(squares: Path, tmp_path: Path, quiet: Console) -> None:
+    """Their config.json and their checkpoints name neither r2 nor penalty_every."""
+    settings = {**SMALL["bigan"], **COMMON, "r1": 1.0, "r2": 0.0, "penalty_every": 1}
+    sparring.train("bigan", squares, tmp_path / "whole", steps=2, console=quiet, **settings)
+    sparring.train("bigan", squares, tmp_path / "run", steps=1, console=quiet, **settings)
+    run = RunDirectory(tmp_path / "run")
+    config, (tensors, facts) = json.loads(run.config.read_text()), checkpoints.read(run.checkpoints, 1)
+    for name in ("r2", "penalty_every"):
+        del config["recipe_settings"][name], facts["identity"][name]
+    run.config.write_text(json.dumps(config))
+    checkpoints.write(run.checkpoints, 1, tensors, facts)
+    sparring.resume(tmp_path / "run", steps=2, console=quiet)
+    assert same_run(tmp_path / "run", tmp_path / "whole")
+    packed = sparring.load(sparring.pack(tmp_path / "run", tmp_path / "model.safetensors"))
+    recipe: Any = packed.recipe
+    assert (recipe.r1, recipe.r2, recipe.penalty_every) == (1, 0, 1)
 
 
 # --------------------------------------------------------------------------------------------------------------- vaegan
@@ -181,7 +244,7 @@ def test_r1_is_of_images_and_latents() -> None:
 
 def test_losses_of_the_autoencoder_by_hand() -> None:
     torch.manual_seed(0)
-    game = recipes.get("vaegan")(**SMALL["vaegan"], beta=2.0, likeness=0.5, discriminator_norm="none").build(SPEC)
+    game = recipes.get("vaegan")(**SMALL["vaegan"], beta=2.0, likeness=0.5).build(SPEC)
     assert isinstance(game, AutoencoderGANGame)
     images = torch.rand(8, 1, 16, 16) * 2 - 1
     context = context_of(images)
@@ -193,14 +256,29 @@ def test_losses_of_the_autoencoder_by_hand() -> None:
     assert torch.allclose(losses["divergence"], 2 * divergence, atol=1e-4)
     made = game.generator(latents)
     first = game.discriminator.layers[:2]  # the convolution to 8x8, and its leaky ReLU
-    distance = (first(made) - first(images)).flatten(1).square().sum(dim=1) / 2
-    assert torch.allclose(losses["features"], distance, rtol=1e-3)
+
+    def distance(ours: Tensor, wanted: Tensor) -> Tensor:
+        deviation = wanted.transpose(0, 1).flatten(1).std(dim=1)[:, None, None]  # of each channel
+        return ((ours - wanted) / (deviation + 1e-3)).flatten(1).square().sum(dim=1) / 2
+
+    assert torch.allclose(losses["features"], distance(first(made), first(images)), rtol=1e-3)
     assert set(losses) == {"divergence", "features"}
     ours = game.play_generator(context)
     fakes = game.generate_fakes(context, None)
-    distance = (first(fakes[:4]) - first(images[:4])).flatten(1).square().sum(dim=1) / 2
-    assert torch.allclose(ours["features"], 0.5 * distance, rtol=1e-3)
-    assert torch.allclose(ours["adversarial"], nn.functional.softplus(-game.discriminator(fakes)[:, 0]), atol=1e-4)
+    assert torch.allclose(ours["features"], 0.5 * distance(first(fakes[:4]), first(images[:4])), rtol=1e-3)
+    pairs = game.discriminator(images)[:, 0] - game.discriminator(fakes)[:, 0]
+    assert torch.allclose(ours["adversarial"], nn.functional.softplus(pairs), atol=1e-4)
+
+
+def test_features_with_a_norm_have_its_scale() -> None:
+    """In the paper's game their distance is the plain one."""
+    torch.manual_seed(0)
+    game = recipes.get("vaegan")(**SMALL["vaegan"], **PAPERS["vaegan"]).build(ImageSpec(32, 32, 1))
+    assert isinstance(game, AutoencoderGANGame)
+    images, wanted = torch.rand(2, 8, 1, 32, 32) * 2 - 1
+    first = game.discriminator.layers[:5]  # to 16x16, to 8x8 with batch norm, and its leaky ReLU
+    plain = (first(images) - first(wanted)).flatten(1).square().sum(dim=1) / 2
+    assert torch.allclose(game.feature_distance(images, wanted, None), plain, rtol=1e-3)
 
 
 def test_no_turn_moves_what_is_not_its_own() -> None:

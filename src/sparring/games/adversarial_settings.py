@@ -233,7 +233,7 @@ def mixing_problems(penalized: bool, norm: str) -> list[str]:
         return []
     return [
         "Gradient penalties need gradients of single images, and batch norm mixes images (Gulrajani 2017, section 4). Use "
-        "discriminator_norm='none' or discriminator_norm='image'."
+        "discriminator_norm='none' or discriminator_norm='image', or no penalties."
     ]
 
 

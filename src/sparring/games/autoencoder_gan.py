@@ -17,6 +17,9 @@ from sparring.losses.likelihoods import normal_divergence
 from sparring.losses.objectives import Losses
 from sparring.nets.vaegan import FeatureDiscriminator
 
+SMALLEST_DEVIATION = 1e-3
+"""Added to standard deviations that are divided by."""
+
 
 class AutoencoderGANGame(TwoPlayerGame):
     """An encoder finds latents of images; the generator makes images of these, and of latents from the prior."""
@@ -79,14 +82,16 @@ class AutoencoderGANGame(TwoPlayerGame):
         self, images: Float[Tensor, "n c h w"], wanted: Float[Tensor, "n c h w"], labels: Labels | None
     ) -> Float[Tensor, " packs"]:
         """Half of the squared distance of two images by the discriminator's features: but for a constant, the negative logarithm of a
-        normal density with variance 1 around what is wanted (Larsen et al. 2016, section 2.3). Of packs, its mean.
+        normal density with variance 1 around what is wanted (Larsen et al. 2016, section 2.3). Of packs, its mean. Without a norm, which
+        gives features a scale, each channel counts in units of its standard deviation over the batch that is wanted.
         """
         discriminator, packing, condition = cast(FeatureDiscriminator, self.discriminator), self.settings.packing, self.condition(labels)
         condition = None if condition is None else condition.reshape(len(images) // packing, -1)
         with torch.no_grad():
             target = discriminator.features(pack_samples(wanted, packing), condition)
+            deviation = target.std(dim=(0, 2, 3), keepdim=True) + SMALLEST_DEVIATION if discriminator.is_unscaled else 1.0
         features = discriminator.features(pack_samples(images, packing), condition)
-        return (features - target).square().sum(dim=1) / (2 * packing)
+        return ((features - target) / deviation).square().flatten(1).sum(dim=1) / (2 * packing)
 
     def encode(self, samples: Float[Tensor, "n c h w"], labels: Labels | None = None) -> Float[Tensor, "n latent"]:
         """See `capabilities.Encodes`: the mean of each image's latent."""

@@ -1,5 +1,6 @@
 """A generator and an encoder against a discriminator of pairs: an image and its latent, from one side or from the other."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -65,13 +66,18 @@ class BidirectionalGame(LatentGame):
         """Tell which side a pair comes from."""
         with torch.no_grad():
             real, generated = self.pairs(context)
-        if self.settings.r1:
-            real = requiring_gradients(real[0]), requiring_gradients(real[1])
+        # Lazily (Karras et al. 2020, section 3.1): seldom, and as much stronger.
+        strength = 0 if context.step % self.settings.penalty_every else self.settings.penalty_every
+        r1, r2 = strength * self.settings.r1, strength * self.settings.r2
+        real = (requiring_gradients(real[0]), requiring_gradients(real[1])) if r1 else real
+        generated = (requiring_gradients(generated[0]), requiring_gradients(generated[1])) if r2 else generated
         real_logits, generated_logits = self.logits(real), self.logits(generated)
         context.metrics.update({"logits/real": real_logits, "logits/generated": generated_logits})
         losses = dict(self.objective.discriminator(real_logits, generated_logits))
-        if self.settings.r1:
-            losses["r1"] = self.settings.r1 / 2 * (squared_gradients(real_logits, real[0]) + squared_gradients(real_logits, real[1]))
+        if r1:
+            losses["r1"] = r1 / 2 * squared_pair_gradients(real_logits, real)
+        if r2:
+            losses["r2"] = r2 / 2 * squared_pair_gradients(generated_logits, generated)
         return losses
 
     def play_generator(self, context: StepContext) -> Losses:
@@ -108,27 +114,42 @@ class BidirectionalGame(LatentGame):
             return self.encoder(samples)[0]
 
 
+def squared_pair_gradients(logits: Float[Tensor, " n"], pair: Pair) -> Float[Tensor, " n"]:
+    """Squared Euclidean norm of each logit's gradient with respect to its image and its latent."""
+    return squared_gradients(logits, pair[0]) + squared_gradients(logits, pair[1])
+
+
 @dataclass(frozen=True, kw_only=True)
 class BidirectionalRecipe(SamplingImageRecipe):
     """A generator, an encoder and a discriminator of pairs. A recipe adds the networks."""
 
-    ranges: ClassVar[Ranges] = {**SamplingImageRecipe.ranges, "r1": {"at least": 0}}
+    ranges: ClassVar[Ranges] = {
+        **SamplingImageRecipe.ranges,
+        "r1": {"at least": 0},
+        "r2": {"at least": 0},
+        "penalty_every": {"at least": 1},
+    }
 
-    batch_size: int = 128
-    """Number of images in each batch."""
+    of_older_runs: ClassVar[Mapping[str, object]] = {"r2": 0.0, "penalty_every": 1}
+
     latent_size: int = 50
     """Number of dimensions of the latent vector."""
-    objective: ObjectiveName = "non-saturating"
+    objective: ObjectiveName = "relativistic"
     """Losses of the discriminator, which generator and encoder minimize with sides exchanged."""
     encoder: Literal["deterministic", "stochastic"] = "deterministic"
     """deterministic: one latent for each image (BiGAN). stochastic: a normal distribution of latents (adversarially learned inference,
     Dumoulin 2017)."""
-    learning_rate: float = 2e-4
+    learning_rate: float = 1e-3
     """Learning rate of all networks."""
-    betas: tuple[float, float] = (0.5, 0.999)
+    betas: tuple[float, float] = (0.0, 0.99)
     """Adam's decay rates, for the mean and the variance of gradients."""
-    r1: float = 0.0
+    r1: float = 0.05
     """Weight gamma of R1: gamma / 2 times the squared gradient at real images and their latents (Mescheder 2018). 0: no penalty."""
+    r2: float = 0.05
+    """Weight gamma of R2: gamma / 2 times the squared gradient at latents and the images made of them (Mescheder 2018). 0: no penalty."""
+    penalty_every: int = 4
+    """Compute gradient penalties only every this many steps, with weights that are as many times larger (lazy regularization, Karras
+    2020: 16)."""
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
@@ -136,3 +157,8 @@ class BidirectionalRecipe(SamplingImageRecipe):
         if objective(self.objective).is_critic and not self.r1:
             found.append(f"objective={self.objective!r} has a critic, whose slope must be bounded. Set r1, or use another objective.")
         return found
+
+    @property
+    def steps_per_cycle(self) -> int:
+        """See Recipe."""
+        return self.penalty_every

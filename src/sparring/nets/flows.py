@@ -13,6 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pixel_shuffle, pixel_unshuffle, relu
 
+from sparring.nets.blocks.convolution import convolve_narrow
+
 Images = Float[Tensor, "n _ _ _"]
 """Images, or maps of features with other channels and sides."""
 LogDeterminant = Float[Tensor, " n"]
@@ -129,13 +131,17 @@ class CouplingNetwork(nn.Module):
 
     def forward(self, x: Images) -> tuple[Images, Images]:
         """Shifts, and logarithms of scales between -2 and 2."""
-        hidden = self.first(x)
-        if not self.blocks:
-            hidden = self.middle(relu(hidden))
-        for block in self.blocks:
-            hidden = hidden + block(hidden)
-        shift, log_scale = self.last(relu(hidden)).chunk(2, dim=1)
-        return shift, LARGEST_LOG_SCALE * torch.tanh(log_scale * self.gain.exp() / LARGEST_LOG_SCALE)
+        if self.blocks:
+            hidden = self.first(x)
+            for block in self.blocks:
+                hidden = hidden + block(hidden)
+            found = self.last(relu(hidden))
+        else:
+            hidden = relu(convolve_narrow(x, self.first.weight, cast(Tensor, self.first.bias)), inplace=True)
+            hidden = relu(self.middle(hidden), inplace=True)
+            found = convolve_narrow(hidden, self.last.weight, cast(Tensor, self.last.bias))
+        shift, log_scale = found.chunk(2, dim=1)
+        return shift, LARGEST_LOG_SCALE * torch.tanh(log_scale * (self.gain.exp() / LARGEST_LOG_SCALE))
 
 
 Mask = Literal["channels", "channels, swapped", "checkerboard", "checkerboard, swapped"]

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sparring.nets.blocks.convolution import Convolution, TransposedConvolution
+from sparring.nets.blocks.group_norm import GroupNorm
 
 MIN_SIDE, MAX_SIDE = 8, 64
 GROUPS = 8
@@ -32,10 +33,10 @@ class Encoder(nn.Module):
         widths = widths_for(side, width)
         self.first = Convolution(channels + classes, width, 3, 1, 1)
         self.layers = nn.ModuleList(
-            nn.Sequential(nn.GroupNorm(GROUPS, before), nn.SiLU(), Convolution(before, after, 4, 2, 1))
+            nn.Sequential(GroupNorm(GROUPS, before), nn.SiLU(), Convolution(before, after, 4, 2, 1))
             for before, after in itertools.pairwise([width, *widths])
         )
-        self.last = nn.Sequential(nn.GroupNorm(GROUPS, widths[-1]), nn.SiLU())
+        self.last = nn.Sequential(GroupNorm(GROUPS, widths[-1]), nn.SiLU())
         self.head = nn.Linear(widths[-1] * math.prod(smallest_map), 2 * latent_size)
 
     def forward(
@@ -64,10 +65,10 @@ class Decoder(nn.Module):
         widths = widths_for(side, width)[::-1]
         self.project = nn.Linear(latent_size + classes, widths[0] * math.prod(smallest_map))
         self.layers = nn.ModuleList(
-            nn.Sequential(nn.GroupNorm(GROUPS, before), nn.SiLU(), TransposedConvolution(before, after, 4, 2, 1))
+            nn.Sequential(GroupNorm(GROUPS, before), nn.SiLU(), TransposedConvolution(before, after, 4, 2, 1))
             for before, after in itertools.pairwise([*widths, width])
         )
-        self.last = nn.Sequential(nn.GroupNorm(GROUPS, width), nn.SiLU(), Convolution(width, channels, 3, 1, 1))
+        self.last = nn.Sequential(GroupNorm(GROUPS, width), nn.SiLU(), Convolution(width, channels, 3, 1, 1))
         self.log_scales = nn.Parameter(torch.full((1, channels, 1, 1), FIRST_LOG_SCALE))
 
     def forward(self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n c h w"]:

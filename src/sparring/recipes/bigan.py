@@ -34,13 +34,14 @@ class BiGAN(BidirectionalRecipe):
     """Slope of leaky ReLUs below zero."""
     hidden: int = 512
     """Number of hidden units of the discriminator's layers for latents, and for images and latents together."""
-    discriminator_norm: dcgan.Norm = "batch"
-    """Normalization in the discriminator: batch, image (layer norm over each image) or none."""
+    discriminator_norm: dcgan.Norm = "none"
+    """Normalization in the discriminator: batch (as in the paper), image (layer norm over each image) or none. With a norm it does not see
+    how strong the contrast of images is."""
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec) + doubling_problems(spec, dcgan.MIN_SIDE, dcgan.MAX_SIDE)
-        found += mixing_problems(self.r1 > 0, self.discriminator_norm)
+        found += mixing_problems(self.r1 > 0 or self.r2 > 0, self.discriminator_norm)
         return found
 
     def build(self, spec: ImageSpec) -> BidirectionalGame:

@@ -19,6 +19,9 @@ SMALL_SIDE = 8
 FEW_POSITIONS, MANY_WEIGHTS = 128, 2**20
 """With at most this many positions in the smaller maps of a batch, and at least this many weights, all passes are matrix products."""
 
+FEW_CHANNELS = 4
+"""Largest number of channels on one side of a 3x3 convolution for which products are faster on larger maps."""
+
 
 def _unfold(larger: Float[Tensor, "n c h w"], kernel: int, stride: int, padding: int) -> Float[Tensor, "positions taps_and_channels"]:
     """Each position of the kernel as a row of (kernel row, kernel column, channel): runs of channels-last memory, so a cheap copy."""
@@ -141,6 +144,69 @@ def convolve_transposed(
     if not weight.requires_grad or not _product_is_faster(weight.shape[1], x.shape[2] * stride, x):
         return nn.functional.conv_transpose2d(x, weight, None, stride, padding)
     return _Convolve.apply(x.bfloat16(), weight.bfloat16(), stride, padding, True)
+
+
+class _ConvolveNarrow(torch.autograd.Function):
+    """A 3x3 convolution to maps of the same size, where one side has few channels. What oneDNN does slowly, because it fills few channels
+    up to many, is a matrix product, with the nine taps of the few channels as columns.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:  # noqa: ANN401
+        ctx.save_for_backward(x, weight)
+        if weight.shape[0] > weight.shape[1]:
+            return nn.functional.conv2d(x, weight, bias, 1, 1)
+        return _onto_narrow(x, _as_transposed(weight), bias)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:  # noqa: ANN401
+        x, weight = ctx.saved_tensors
+        (gradient,) = gradients
+        few_inputs = weight.shape[0] > weight.shape[1]
+        by_product = not torch.is_grad_enabled()  # second derivatives use torch's own formula
+        wants_x, wants_weight, wants_bias = ctx.needs_input_grad
+        x_by_product, weight_by_product = wants_x and by_product and few_inputs, wants_weight and by_product and not few_inputs
+        x_gradient, weight_gradient, _ = torch.ops.aten.convolution_backward(
+            gradient, x, weight, None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1,
+            [wants_x and not x_by_product, wants_weight and not weight_by_product, False],
+        )  # fmt: skip
+        bias_gradient = gradient.sum(dim=(0, 2, 3)) if wants_bias else None
+        if x_by_product:
+            x_gradient = _onto_narrow(gradient, weight)
+        if weight_by_product:
+            weight_gradient = _as_transposed(_weight_gradient(gradient, x, 3, 1, 1))
+        return x_gradient, weight_gradient, bias_gradient
+
+
+def _onto_narrow(
+    wide: Float[Tensor, "n c h w"], weight: Float[Tensor, "c o 3 3"], bias: Float[Tensor, " o"] | None = None
+) -> Float[Tensor, "n o h w"]:
+    """A transposed convolution with stride 1 to maps of the same size, one after the other: few channels are too short to add up."""
+    n, channels, height, width = wide.shape
+    taps = weight.permute(2, 3, 1, 0).reshape(-1, channels) @ wide.permute(0, 2, 3, 1).reshape(-1, channels).t()
+    parts = taps.view(3, 3, -1, n, height, width)
+    whole = parts.new_zeros(*parts.shape[2:4], height + 2, width + 2)
+    for down in range(3):
+        for right in range(3):
+            whole[:, :, down : down + height, right : right + width] += parts[down, right]
+    inner = whole[:, :, 1:-1, 1:-1].transpose(0, 1)
+    return (inner if bias is None else inner + bias[:, None, None]).contiguous(memory_format=torch.channels_last)
+
+
+def _as_transposed(weight: Float[Tensor, "a b k k"]) -> Float[Tensor, "b a k k"]:
+    """Weights with which a transposed convolution with stride 1 does what the convolution does, and the other way round."""
+    return weight.flip(2, 3).transpose(0, 1)
+
+
+def convolve_narrow(x: Float[Tensor, "n c h w"], weight: Float[Tensor, "o c 3 3"], bias: Float[Tensor, " o"]) -> Float[Tensor, "n o h w"]:
+    """3x3 convolution to maps of the same size, as torch's `conv2d` with padding 1, which is faster to train where one of both maps has
+    very few channels.
+    """
+    narrow = min(weight.shape[:2]) <= FEW_CHANNELS and x.shape[2] > SMALL_SIDE
+    by_product = narrow and x.dtype == torch.float32 and weight.is_contiguous(memory_format=torch.channels_last)
+    if x.device.type != "cpu" or not by_product or not torch.is_grad_enabled():
+        return nn.functional.conv2d(x, weight, bias, 1, 1)
+    return _ConvolveNarrow.apply(x, weight, bias)
 
 
 class Convolution(nn.Conv2d):
