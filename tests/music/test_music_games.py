@@ -1,6 +1,7 @@
 """MuseGAN and MidiNet: networks by hand, samples, what is given, and learning."""
 
-from pathlib import Path
+import hashlib
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from sparring.data.music.music_store import dataset_of_songs
 from sparring.games.melody_gan import MelodyGAN, numbers_of
 from sparring.games.music_gan import MusicGAN
 from sparring.games.step_context import StepContext
+from sparring.nets import chord_voices
 from sparring.nets import music as nets
 from sparring.recipes.midinet import MidiNet
 from sparring.recipes.musegan import MuseGAN
@@ -52,6 +54,75 @@ def test_one_at_most_is_the_largest_with_the_gradient_of_a_softmax() -> None:
     out[0, 0, 0].backward()
     jacobian = torch.autograd.functional.jacobian(lambda x: softmax(torch.cat([x, rest[0, 0]]), 0), logits.detach()[0, 0])
     torch.testing.assert_close(logits.grad[0, 0], jacobian[0])  # pyright: ignore[reportOptionalSubscript]
+
+
+def test_choices_are_drawn_as_often_as_is_likely_with_the_gradient_of_a_softmax() -> None:
+    logits = torch.tensor([0.5, 0.2, 0.3], dtype=torch.float64).log().expand(1, 1000, 3).clone().requires_grad_()
+    out = chord_voices.drawn_choice(logits, (torch.arange(1000, dtype=torch.float64)[None] + 0.5) / 1000)
+    assert out.detach().round().sum(dim=1)[0].tolist() == [500, 200, 300]
+    assert out[0, 0].argmax() == 0
+    assert out[0, 999].argmax() == 2
+    out[0, 600, 0].backward()
+    assert logits.grad is not None
+    torch.testing.assert_close(logits.grad[0, 600], torch.tensor([0.25, -0.1, -0.15], dtype=torch.float64))
+    chances = torch.arange(1000) / 1000
+    assert chord_voices.drawn_yes(torch.full((1000,), -1.0986123), chances).round().sum() == 250  # odds of 1 to 3
+
+
+def test_notes_are_held_until_the_next_one_begins() -> None:
+    notes = torch.nn.functional.one_hot(torch.tensor([[0, 1, 1, 2, 2]]), 3).float()[..., :2]  # the last two are silence
+    sounding, fresh = chord_voices.held(notes, torch.tensor([[0.0, 0.0, 1.0, 0.0, 1.0]]))
+    assert sounding[0].tolist() == [[1, 0], [1, 0], [0, 1], [0, 1], [0, 0]]
+    assert fresh[0].tolist() == [[1, 0], [0, 0], [0, 1], [0, 0], [0, 0]]
+
+
+def test_voices_begin_with_the_registers_and_rhythms_of_the_data() -> None:
+    """Of 64 phrases with a quarter note on each beat, or one in two, always D and A in two octaves."""
+    spec = MusicSpec((TrackSpec("a"), TrackSpec("b")), 2, 16, 4.0, 48, 36)
+    random, rolls = np.random.default_rng(0), np.zeros((64, *spec.shape), bool)
+    for phrase, beat in np.ndindex(64, 8):
+        steps = slice(4 * beat, 4 * beat + 4)
+        again = beat % 2 == 0 or random.random() < 0.5
+        for track, pitch in enumerate((26, 9)):
+            rolls[phrase, track, steps, pitch] = True
+            rolls[phrase, 2 + track, 4 * beat, pitch] = again
+    rolls = canonical(rolls)
+    torch.manual_seed(0)
+    made = MuseGAN(width=8, latent_size=4).build(spec)
+    context = StepContext(lambda: Batch(samples_of(rolls)), lambda: None, 64, Streams(0, 0), 0, 0)
+    made.see_first_batch(context)
+    drawn = rolls_of(made.sample(128, seed=1))
+    assert drawn[:, 0, :, 26].mean() > 0.7
+    assert drawn[:, 1, :, 9].mean() > 0.7
+    begins = drawn[:, 2:].any(axis=3).reshape(128, 2, 8, 4).mean(axis=(0, 1))
+    assert begins[::2, 0].min() > 0.9
+    assert 0.3 < begins[1::2, 0].mean() < 0.7
+    assert begins[:, 1:].max() < 0.1
+    before = {name: value.clone() for name, value in made.state_dict().items()}
+    rolls[:] = False
+    made.see_first_batch(context)  # as after transfer: what was learned stays
+    assert all(torch.equal(value, before[name]) for name, value in made.state_dict().items())
+
+
+def test_the_discriminator_is_told_of_leaps() -> None:
+    told = nets.MovesToFeatures(1, 24, 3)
+    with torch.no_grad():
+        told.map.weight.copy_(torch.eye(3))
+    rolls = torch.full((1, 1, 4, 24), -1.0)
+    for step, pitch in enumerate((12, 12, 24 - 6, 0)):
+        rolls[0, 0, step, pitch] = 1
+    height, move, distance = told(rolls)[0].T
+    assert height.tolist() == pytest.approx([0, 0, 0.5, -1])
+    assert move.tolist() == pytest.approx([0, 0, 0.5, -1.5])
+    assert distance.tolist() == pytest.approx([0.01, 0.01, 0.5001, 1.50003], abs=1e-4)
+
+
+def test_models_of_before_make_the_same_phrases() -> None:
+    """`voices` was "auto" by default before there were chords, and runs say so. Digests of the program of then."""
+    made = game(voices="auto")
+    shapes = "\n".join(f"{name} {tuple(value.shape)}" for name, value in made.state_dict().items())
+    assert hashlib.sha256(shapes.encode()).hexdigest()[:16] == "554ea30a6f274cfa"
+    assert hashlib.sha256((made.sample(20, seed=3) > 0).numpy().tobytes()).hexdigest()[:16] == "b404a237b41227ab"
 
 
 def test_weights_of_pitch_classes_are_shared_by_octaves() -> None:
@@ -93,7 +164,7 @@ def test_samples_do_not_depend_on_how_they_are_split() -> None:
 def test_latents_of_one_track_change_that_track_alone() -> None:
     made, size = game(), 3
     latents = made.latents(Streams(0, 0), 6)
-    assert latents.shape[1] == size * (1 + 2) * (1 + 2)
+    assert latents.shape[1] == size * (1 + 2) * (1 + 2) + 2 * 2 * 16  # and by what each track's notes are drawn, at each step
     changed = latents.clone()
     begin = size + 2 * size + size  # after those of all tracks, and of the first track
     changed[:, begin : begin + size] += 5
@@ -181,7 +252,8 @@ def test_bars_of_phrases_are_found_with_chords_and_the_bar_before() -> None:
 # ---------------------------------------------------------------------------------------------------------------- learning
 
 
-def test_a_generator_learns_what_it_is_trained_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("voices", ["chords", "auto"])
+def test_a_generator_learns_what_it_is_trained_on(voices: Literal["chords", "auto"]) -> None:
     """One phrase with a scale: the generator comes to play it, by gradients through its binary neurons."""
     spec = MusicSpec((TrackSpec("a"), TrackSpec("b", single=False)), 1, 8, 4.0, 60, 12)
     roll = np.zeros((1, *spec.shape), bool)
@@ -191,10 +263,10 @@ def test_a_generator_learns_what_it_is_trained_on(tmp_path: Path) -> None:
     roll = canonical(roll)
     target = samples_of(roll)
     torch.manual_seed(0)
-    generator = MuseGAN(width=8, latent_size=2).build(spec).generator
+    generator = MuseGAN(width=8, latent_size=2, voices=voices).build(spec).generator
     optimizer = torch.optim.Adam(generator.parameters(), 1e-2)
-    latents = torch.randn(4, nets.latent_total(generator.shape, 2))
-    for _ in range(60):
+    latents = torch.cat([torch.randn(4, nets.latent_total(generator.shape, 2)), torch.rand(4, generator.chances)], dim=1)
+    for _ in range(200 if voices == "chords" else 60):
         loss = (generator(latents) - target).square().mean()
         optimizer.zero_grad()
         loss.backward()
