@@ -1,6 +1,7 @@
 """MuseGAN and MidiNet: networks by hand, samples, what is given, and learning."""
 
 import hashlib
+import itertools
 from typing import Literal
 
 import numpy as np
@@ -56,24 +57,38 @@ def test_one_at_most_is_the_largest_with_the_gradient_of_a_softmax() -> None:
     torch.testing.assert_close(logits.grad[0, 0], jacobian[0])  # pyright: ignore[reportOptionalSubscript]
 
 
-def test_choices_are_drawn_as_often_as_is_likely_with_the_gradient_of_a_softmax() -> None:
-    logits = torch.tensor([0.5, 0.2, 0.3], dtype=torch.float64).log().expand(1, 1000, 3).clone().requires_grad_()
-    out = chord_voices.drawn_choice(logits, (torch.arange(1000, dtype=torch.float64)[None] + 0.5) / 1000)
-    assert out.detach().round().sum(dim=1)[0].tolist() == [500, 200, 300]
-    assert out[0, 0].argmax() == 0
-    assert out[0, 999].argmax() == 2
-    out[0, 600, 0].backward()
-    assert logits.grad is not None
-    torch.testing.assert_close(logits.grad[0, 600], torch.tensor([0.25, -0.1, -0.15], dtype=torch.float64))
-    chances = torch.arange(1000) / 1000
-    assert chord_voices.drawn_yes(torch.full((1000,), -1.0986123), chances).round().sum() == 250  # odds of 1 to 3
+def test_choices_are_drawn_as_often_as_is_likely() -> None:
+    shares = torch.tensor([0.5, 0.2, 0.3], dtype=torch.float64).expand(1, 1000, 3)
+    out = chord_voices.drawn_choice(shares, (torch.arange(1000, dtype=torch.float64)[None] + 0.5) / 1000)
+    assert out.sum(dim=1)[0].tolist() == [500, 200, 300]
+    assert out.sum(dim=2).unique().tolist() == [1]
 
 
 def test_notes_are_held_until_the_next_one_begins() -> None:
     notes = torch.nn.functional.one_hot(torch.tensor([[0, 1, 1, 2, 2]]), 3).float()[..., :2]  # the last two are silence
-    sounding, fresh = chord_voices.held(notes, torch.tensor([[0.0, 0.0, 1.0, 0.0, 1.0]]))
+    sounding = chord_voices.held(notes, torch.tensor([[1.0, 0.0, 1.0, 0.0, 1.0]]))
     assert sounding[0].tolist() == [[1, 0], [1, 0], [0, 1], [0, 1], [0, 0]]
-    assert fresh[0].tolist() == [[1, 0], [0, 0], [0, 1], [0, 0], [0, 0]]
+
+
+def test_gradients_of_a_voice_are_those_of_its_mean_over_all_draws() -> None:
+    """Two steps, two pitches and silence: all 18 draws and their probabilities, by hand."""
+    torch.manual_seed(0)
+    logits = torch.randn(1, 2, 3, dtype=torch.float64, requires_grad=True)
+    onsets = torch.randn(1, 2, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(2, 2, 2, dtype=torch.float64)  # of what sounds and what begins, at each step, for each pitch
+    drawn = torch.stack(chord_voices.drawn_voice(logits, onsets, torch.rand(1, 2, 2, dtype=torch.float64)))[:, 0]
+    found = torch.autograd.grad((drawn * weights).sum(), (logits, onsets))
+    shares, begin = softmax(logits[0], dim=1), torch.sigmoid(onsets[0, 1])
+    mean = torch.zeros((), dtype=torch.float64)
+    for first, second, begins in itertools.product(range(3), range(3), (True, False)):
+        probability = shares[0, first] * shares[1, second] * (begin if begins else 1 - begin)
+        value = weights[:, 0, first].sum() if first < 2 else torch.tensor(0.0)
+        later = second if begins else first
+        value = value + (weights[0, 1, later] if later < 2 else 0) + (weights[1, 1, later] if later < 2 and begins else 0)
+        mean = mean + probability * value
+    expected = torch.autograd.grad(mean, (logits, onsets))
+    torch.testing.assert_close(found[0], expected[0])
+    torch.testing.assert_close(found[1], expected[1])
 
 
 def test_voices_begin_with_the_registers_and_rhythms_of_the_data() -> None:
@@ -264,11 +279,11 @@ def test_a_generator_learns_what_it_is_trained_on(voices: Literal["chords", "aut
     target = samples_of(roll)
     torch.manual_seed(0)
     generator = MuseGAN(width=8, latent_size=2, voices=voices).build(spec).generator
-    optimizer = torch.optim.Adam(generator.parameters(), 1e-2)
+    optimizer = torch.optim.Adam(generator.parameters(), 3e-2 if voices == "chords" else 1e-2)
     latents = torch.cat([torch.randn(4, nets.latent_total(generator.shape, 2)), torch.rand(4, generator.chances)], dim=1)
-    for _ in range(200 if voices == "chords" else 60):
+    for _ in range(100 if voices == "chords" else 60):
         loss = (generator(latents) - target).square().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    assert (rolls_of(generator(latents)) == roll).mean() > 0.99
+    assert (rolls_of(generator(latents)) == roll).mean() > (0.97 if voices == "chords" else 0.99)  # which draws, and seldom errs

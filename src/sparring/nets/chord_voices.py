@@ -113,8 +113,7 @@ class ChordGenerator(Generator):
         for track, single in enumerate(self.shape.single):
             if single:
                 logits = torch.cat([likely[:, track] + near[:, track], rests[:, track, :, None]], dim=2)
-                notes = drawn_choice(logits, chances[:, 1, track])[..., :-1]
-                found.append(held(notes, drawn_yes(onsets[:, track], chances[:, 0, track])))
+                found.append(drawn_voice(logits, onsets[:, track], chances[:, :, track]))
             else:
                 sounding = binary(likely[:, track])
                 found.append((sounding, begin_where(sounding, binary(own[:, track, 1]))))
@@ -137,33 +136,37 @@ def log_odds(shares: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
     return shares.clamp(1e-9, 1 - 1e-7).logit().clamp(-LARGEST, LARGEST)
 
 
-def drawn_yes(logits: Float[Tensor, "*any"], chance: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
-    """Stochastic binary neurons: 1 with the probability that the logit says, by a number in [0, 1), else 0. Gradients are those of the
-    probability (Dong and Yang 2018, section 2.4).
-    """
-    soft = torch.sigmoid(logits)
-    return (chance < soft).to(soft.dtype) + soft - soft.detach()
-
-
-def drawn_choice(logits: Float[Tensor, "n steps k"], chance: Float[Tensor, "n steps"]) -> Float[Tensor, "n steps k"]:
-    """1 for one of k, drawn by the inverse of the softmax's cumulative sums, 0 for others. Gradients are those of the softmax, which are
-    right on average for whatever is linear in the choice.
-    """
-    soft = logits.softmax(dim=2)
-    sums = soft.detach().cumsum(dim=2)
-    chosen = (sums <= chance[..., None] * sums[..., -1:]).sum(dim=2).clamp_max(logits.shape[2] - 1)
-    return one_hot(chosen, logits.shape[2]).to(soft.dtype) + soft - soft.detach()
-
-
-def held(
-    notes: Float[Tensor, "n steps pitches"], begins: Float[Tensor, "n steps"]
+def drawn_voice(
+    logits: Float[Tensor, "n steps pitches+1"], onsets: Float[Tensor, "n steps"], chances: Float[Tensor, "n 2 steps"]
 ) -> tuple[Float[Tensor, "n steps pitches"], Float[Tensor, "n steps pitches"]]:
-    """What sounds and what begins, of notes (or silence) that would begin at each step, and of which do: others go on with what sounded
-    before. Something begins at the first step. Whether a note begins learns from what begins alone: were it blamed for the pitch, notes
-    that do not fit yet would be held forever.
+    """What sounds and what begins in a voice, of yes (1) and no (0), drawn by numbers in [0, 1): whether a note begins at each step, and
+    which, or silence (the last of the logits). Something begins at the first step. Gradients are those of the probability that each pitch
+    sounds, and begins, which are right on average for whatever is linear in the voice.
     """
-    sounding, fresh = [notes[:, 0]], [notes[:, 0]]
-    for note, begin in zip(notes.unbind(1)[1:], begins[..., None].unbind(1)[1:], strict=True):
-        fresh.append(begin * note)
-        sounding.append(begin.detach() * note + (1 - begin.detach()) * sounding[-1])
-    return torch.stack(sounding, dim=1), torch.stack(fresh, dim=1)
+    choices, begin = logits.softmax(dim=2), torch.sigmoid(onsets)
+    begin = torch.cat([torch.ones_like(begin[:, :1]), begin[:, 1:]], dim=1)
+    notes, begins = drawn_choice(choices, chances[:, 1])[..., :-1], (chances[:, 0] < begin).to(begin.dtype)
+    likely = choices[..., :-1]
+    return through(held(notes, begins), held(likely, begin)), through(notes * begins[..., None], likely * begin[..., None])
+
+
+def drawn_choice(probabilities: Float[Tensor, "n steps k"], chance: Float[Tensor, "n steps"]) -> Float[Tensor, "n steps k"]:
+    """1 for one of k, drawn by the inverse of the cumulative sums, 0 for others."""
+    sums = probabilities.detach().cumsum(dim=2)
+    chosen = (sums <= chance[..., None] * sums[..., -1:]).sum(dim=2).clamp_max(probabilities.shape[2] - 1)
+    return one_hot(chosen, probabilities.shape[2]).to(probabilities.dtype)
+
+
+def held(notes: Float[Tensor, "n steps pitches"], begin: Float[Tensor, "n steps"]) -> Float[Tensor, "n steps pitches"]:
+    """What sounds, of notes that begin with the probability `begin`, or go on with what sounded before. Of probabilities of notes:
+    probabilities.
+    """
+    sounding = [notes[:, 0]]
+    for note, now in zip(notes.unbind(1)[1:], begin[..., None].unbind(1)[1:], strict=True):
+        sounding.append(now * note + (1 - now) * sounding[-1])
+    return torch.stack(sounding, dim=1)
+
+
+def through(hard: Float[Tensor, "*any"], soft: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+    """The values of the one, with the gradients of the other (the straight-through estimator)."""
+    return hard + soft - soft.detach()
