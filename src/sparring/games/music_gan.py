@@ -19,6 +19,7 @@ from sparring.games.adversarial_settings import AdversarialSettings
 from sparring.games.exported_parts import Draws
 from sparring.games.step_context import StepContext
 from sparring.nets import music as nets
+from sparring.nets.chord_voices import ChordGenerator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,11 @@ class MusicGAN(TwoPlayerGame):
         super().__init__(spec, generator, discriminator, settings)
         self.given_share = settings.given_share
 
+    def see_first_batch(self, context: StepContext) -> None:
+        """See Game: a generator over chords begins with the registers and rhythms of these phrases."""
+        if isinstance(self.generator, ChordGenerator):
+            self.generator.begin_like(context.batch.samples)
+
     @property
     def music_spec(self) -> MusicSpec:
         """See capabilities.MakesMusic."""
@@ -62,12 +68,19 @@ class MusicGAN(TwoPlayerGame):
     @property
     def latent_draws(self) -> Draws:
         """See LatentGame."""
-        return ((self.settings.latent, nets.latent_total(self.generator.shape, self.generator.latent_size)),)
+        parts = (self.settings.latent, self.latent_parts)
+        return (parts, ("share", self.generator.chances)) if self.generator.chances else (parts,)
+
+    @property
+    def latent_parts(self) -> int:
+        """Number of a latent's dimensions without the numbers by which notes are drawn."""
+        return nets.latent_total(self.generator.shape, self.generator.latent_size)
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """See LatentGame."""
         draw = streams.normal if self.settings.latent == "normal" else streams.uniform
-        return draw("latent", n, nets.latent_total(self.generator.shape, self.generator.latent_size))
+        parts, chances = draw("latent", n, self.latent_parts), self.generator.chances
+        return torch.cat([parts, (streams.uniform("notes", n, chances) + 1) / 2], dim=1) if chances else parts
 
     def generate_fakes(self, context: StepContext, labels: Labels | None) -> Float[Tensor, "n planes steps pitches"]:
         """See TwoPlayerGame. A share of the phrases are given a track of real ones."""
@@ -101,7 +114,9 @@ class MusicGAN(TwoPlayerGame):
     ) -> Float[Tensor, "n planes steps pitches"]:
         """See LatentGame."""
         if truncation is not None:
-            latents = truncated(latents, truncation) if self.settings.latent == "normal" else latents * min(1.0, truncation)
+            parts, chances = latents[:, : self.latent_parts], latents[:, self.latent_parts :]
+            parts = truncated(parts, truncation) if self.settings.latent == "normal" else parts * min(1.0, truncation)
+            latents = torch.cat([parts, chances], dim=1)
         return self.generator(latents)
 
 
@@ -122,8 +137,10 @@ class GivenSettings(MusicRecipe):
     none."""
     given_share: float = 0.7
     """Share of the phrases of training whose track is given. In the others all tracks are made."""
-    voices: Literal["auto", "free"] = "auto"
-    """auto: tracks that never have two notes at once in the data never do. free: all may have several, as in the paper."""
+    voices: Literal["chords", "auto", "free"] = "chords"
+    """chords: all tracks share a chord for each beat, and tracks that never have two notes at once in the data draw one note after the
+    other. auto: each track has logits of its own for all pitches, and such tracks one note at most at each step. free: the same, and all
+    tracks may have several notes at once, as in the paper."""
 
     def incompatibilities(self, spec: MusicSpec) -> list[str]:
         """See Recipe."""
@@ -138,5 +155,5 @@ class GivenSettings(MusicRecipe):
 
     def roll_shape(self, spec: Any) -> nets.RollShape:  # noqa: ANN401 (music)
         """What a generator for such data makes."""
-        single = tuple(track.single and self.voices == "auto" for track in spec.tracks)
+        single = tuple(track.single and self.voices != "free" for track in spec.tracks)
         return nets.RollShape(len(spec.tracks), single, spec.bars, spec.bar_steps, spec.pitches, spec.lowest)

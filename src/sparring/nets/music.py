@@ -134,16 +134,39 @@ class IntervalsToFeatures(nn.Module):
         return self.map(intervals.transpose(1, 2).flatten(2))
 
 
-class Discriminator(nn.Module):
-    """From rolls to logits: features of steps, which are joined to those of beats, of bars and of the phrase. `packing`: number of rolls
-    that are seen as one, the planes of one after those of the other.
+class MovesToFeatures(nn.Module):
+    """How high each track is, and how far it moves from one step to the next, as features of each step: a leap is one whatever the pitch.
+    Where several notes sound at once, their heights add up.
     """
 
-    def __init__(self, tracks: int, bars: int, bar_steps: int, pitches: int, lowest: int, width: int, packing: int = 1) -> None:
+    heights: Float[Tensor, " pitches"]
+
+    def __init__(self, tracks: int, pitches: int, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("heights", (torch.arange(pitches) - pitches / 2) / OCTAVE, persistent=False)
+        self.map = nn.Linear(3 * tracks, channels, bias=False)
+
+    def forward(self, sounding: Float[Tensor, "n tracks steps pitches"]) -> Float[Tensor, "n steps c"]:
+        """Features of each step. What sounds is 1, the rest -1."""
+        height = (sounding + 1) / 2 @ self.heights.to(sounding.dtype)
+        moves = height - torch.cat([height[..., :1], height[..., :-1]], dim=2)
+        distances = (moves.square() + 1e-4).sqrt()  # smooth at 0, for gradient penalties
+        return self.map(torch.cat([height, moves, distances], dim=1).transpose(1, 2))
+
+
+class Discriminator(nn.Module):
+    """From rolls to logits: features of steps, which are joined to those of beats, of bars and of the phrase. `packing`: number of rolls
+    that are seen as one, the planes of one after those of the other. `moves`: whether it is told how far tracks move.
+    """
+
+    def __init__(
+        self, tracks: int, bars: int, bar_steps: int, pitches: int, lowest: int, width: int, packing: int = 1, *, moves: bool = False
+    ) -> None:
         super().__init__()
         channels, self.tracks, self.packing = 2 * width, tracks, packing
         self.steps = PitchesToFeatures(2 * tracks * packing, pitches, lowest, channels)
         self.intervals = IntervalsToFeatures(tracks, lowest, channels) if tracks > 1 else None
+        self.moves = MovesToFeatures(tracks, pitches, channels) if moves else None
         layers: list[nn.Module] = [Residual(channels)]
         for factor in reversed(factors_of(bar_steps)):
             wider = min(2 * channels, 8 * width)
@@ -155,9 +178,10 @@ class Discriminator(nn.Module):
     def forward(self, rolls: Float[Tensor, "n planes steps pitches"], condition: None = None) -> Float[Tensor, "n 1"]:
         """Logits."""
         y = self.steps(rolls)
-        if self.intervals is not None:
-            for one in rolls.unflatten(1, (self.packing, 2 * self.tracks)).unbind(1):
-                y = y + self.intervals(one[:, : self.tracks])
+        for one in rolls.unflatten(1, (self.packing, 2 * self.tracks)).unbind(1):
+            for pairs_or_moves in (self.intervals, self.moves):
+                if pairs_or_moves is not None:
+                    y = y + pairs_or_moves(one[:, : self.tracks])
         return self.leave(self.time(y).flatten(1))
 
 
@@ -203,18 +227,22 @@ class Generator(nn.Module):
     figure 4 of Dong et al. 2018: of all tracks for the phrase and for each bar, and of each track for the phrase and for each bar.
     """
 
+    chances: int
+    """How many numbers in [0, 1), by which it draws, come after its latents."""
+
     def __init__(self, shape: RollShape, latent_size: int, width: int, given: int | None = None) -> None:
         super().__init__()
         self.shape, self.latent_size, self.given = shape, latent_size, given
+        self.chances = 0
         self.encoder = GivenEncoder(shape, 2 * width) if given is not None else None
         more = 0 if self.encoder is None else 2 * width
         factors = factors_of(shape.bar_steps)
-        channels = min(8, 2 ** (1 + len(factors))) * width
+        self.channels = [min(8, 2 ** (len(factors) - place)) * width for place in range(-1, len(factors))]
+        channels = self.channels[0]
         self.enter = nn.Linear(2 * latent_size + more, channels)
         self.bars = Residual(channels)
         self.up, self.mix = nn.ModuleList(), nn.ModuleList()
-        for place, factor in enumerate(factors):
-            narrower = min(8, 2 ** (len(factors) - place)) * width
+        for factor, narrower in zip(factors, self.channels[1:], strict=True):
             self.up.append(Finer(channels, narrower, factor))
             self.mix.append(nn.Sequential(nn.Linear(narrower + more, narrower) if more else nn.Identity(), Residual(narrower)))
             channels = narrower
@@ -236,16 +264,31 @@ class Generator(nn.Module):
     ) -> Float[Tensor, "n planes steps pitches"]:
         """Rolls. `given`, `known`: the planes of the track that is given, and 1 for phrases whose track is, else 0. None: of none."""
         shared, private = self.latent_parts(latents)
+        rolls = self.rolls(self.track_features(self.time_features(shared, given, known)[-1], private))
+        return self.with_given(rolls, given, known)
+
+    def time_features(
+        self, shared: Float[Tensor, "n bars p"], given: Float[Tensor, "n 2 steps pitches"] | None, known: Float[Tensor, "n 1 1 1"] | None
+    ) -> list[Float[Tensor, "n _ c"]]:
+        """What all tracks share: features of bars, of each finer level, and of steps."""
         levels: list[Tensor] = []
         if self.encoder is not None:
             if given is None or known is None:
-                given = latents.new_zeros(latents.shape[0], 2, self.shape.bars * self.shape.bar_steps, self.shape.pitches)
-                known = latents.new_zeros(latents.shape[0], 1, 1, 1)
+                given = shared.new_zeros(shared.shape[0], 2, self.shape.bars * self.shape.bar_steps, self.shape.pitches)
+                known = shared.new_zeros(shared.shape[0], 1, 1, 1)
             levels = self.encoder(given, known)
-        y = self.bars(self.enter(torch.cat([shared, *levels[:1]], dim=2)))
+        found = [self.bars(self.enter(torch.cat([shared, *levels[:1]], dim=2)))]
         for place, (up, mix) in enumerate(zip(self.up, self.mix, strict=True)):
-            y = mix(torch.cat([up(unit_size(y)), *levels[place + 1 : place + 2]], dim=2))
-        rolls = self.rolls(self.track_features(y, private))
+            found.append(mix(torch.cat([up(unit_size(found[-1])), *levels[place + 1 : place + 2]], dim=2)))
+        return found
+
+    def with_given(
+        self,
+        rolls: Float[Tensor, "n planes steps pitches"],
+        given: Float[Tensor, "n 2 steps pitches"] | None,
+        known: Float[Tensor, "n 1 1 1"] | None,
+    ) -> Float[Tensor, "n planes steps pitches"]:
+        """Rolls with the track that is given in its place, where it is."""
         if given is None or known is None or self.given is None:
             return rolls
         places = [self.given, self.shape.tracks + self.given]
@@ -284,9 +327,7 @@ class Generator(nn.Module):
             for track, single in enumerate(self.shape.single)
         ]
         sounding = torch.stack(sounds, dim=1)
-        before = pad(sounding, (0, 0, 1, 0))[:, :, :-1]
-        begins = sounding * (1 - (1 - binary(logits[:, :, 1])) * before)
-        return 2 * torch.cat([sounding, begins], dim=1) - 1
+        return 2 * torch.cat([sounding, begin_where(sounding, binary(logits[:, :, 1]))], dim=1) - 1
 
 
 def unit_size(features: Float[Tensor, "*any c"]) -> Float[Tensor, "*any c"]:
@@ -302,6 +343,14 @@ def binary(logits: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
     """
     soft = torch.sigmoid(logits)
     return (logits > 0).to(soft.dtype) + soft - soft.detach()
+
+
+def begin_where(
+    sounding: Float[Tensor, "*any steps pitches"], again: Float[Tensor, "*any steps pitches"]
+) -> Float[Tensor, "*any steps pitches"]:
+    """Where notes begin: where something sounds that did not before, or does so again."""
+    before = pad(sounding, (0, 0, 1, 0))[..., :-1, :]
+    return sounding * (1 - (1 - again) * before)
 
 
 def one_at_most(logits: Float[Tensor, "n steps pitches"], rest: Float[Tensor, "n steps 1"]) -> Float[Tensor, "n steps pitches"]:

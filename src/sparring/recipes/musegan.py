@@ -8,6 +8,7 @@ from sparring.data.music.music_spec import MusicSpec
 from sparring.games.music_gan import GivenSettings, MusicGAN
 from sparring.losses.objectives import ObjectiveName
 from sparring.nets import music as nets
+from sparring.nets.chord_voices import ChordGenerator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +47,11 @@ class MuseGAN(GivenSettings):
     def build(self, spec: MusicSpec) -> MusicGAN:
         """See Recipe."""
         given = None if self.given is None else spec.track_number(self.given)
-        generator = nets.Generator(self.roll_shape(spec), self.latent_size, self.width, given)
-        discriminator = nets.Discriminator(len(spec.tracks), spec.bars, spec.bar_steps, spec.pitches, spec.lowest, self.width, self.packing)
+        chords = self.voices == "chords"
+        generator = (ChordGenerator if chords else nets.Generator)(self.roll_shape(spec), self.latent_size, self.width, given)
+        discriminator = nets.Discriminator(
+            len(spec.tracks), spec.bars, spec.bar_steps, spec.pitches, spec.lowest, self.width, self.packing, moves=chords
+        )
         return MusicGAN(spec, generator, discriminator, self)
 
 
