@@ -26,8 +26,9 @@ OF_NOISE = [name for name in recipes.names() if issubclass(recipes.get(name), Ad
 SMALL: dict[str, dict[str, object]] = {
     **{name: {"channel_max": 16, "latent_size": 16} for name in ("fastgan", "progan", "stylegan", "stylegan2")},
     **{name: {"width": 4} for name in ("biggan", "sagan")},
+    "sngan": {"width": 8},
 }
-"""For recipes whose networks are made for large GPUs."""
+"""For recipes whose networks are large."""
 
 
 def build(name: str, spec: ImageSpec, **settings: object) -> TwoPlayerGame:
