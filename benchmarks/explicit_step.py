@@ -1,14 +1,16 @@
 """Training steps of explicit models, Sparring's against the plain way of running them.
 
-    python benchmarks/explicit_step.py [--rounds 9] [--json FILE]
+    python benchmarks/explicit_step.py [--recipes vae glow pixelcnn] [--rounds 9] [--one-thread] [--json FILE]
     pip install normflows                      # if it is there, its Glow is timed, too (MIT)
 
 Plain: the same networks as PyTorch runs them by default (float32, contiguous, eager, Adam as it comes, no moving average). Ours: the
-trainer's own turns, with the moving average. The variants take turns (sides.py); medians of the rounds."""
+trainer's own turns, with the moving average. The variants take turns (sides.py); medians of the rounds. With --one-thread it is the
+processor's time that counts, which other programs on the machine change less, and both sides keep freed memory."""
 
 import argparse
 import importlib.util
 import json
+import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -89,6 +91,27 @@ def our_steps(recipe: str) -> Steps:
     return {"step": lambda: step(1)}
 
 
+def processor_seconds(variants: dict[str, Variant], rounds: int) -> dict[str, float]:
+    """The processor's seconds for a step of each variant on one thread: medians of rounds in which they take turns, in this process."""
+    import torch
+
+    import sides
+    from sparring.core.hardware import keep_freed_memory
+
+    torch.set_num_threads(1)
+    sides.THREADS = 1
+    keep_freed_memory()
+    steps = {name: variant.make(*variant.arguments)["step"] for name, variant in variants.items()}
+    taken: dict[str, list[float]] = {name: [] for name in steps}
+    for number in range(rounds + 1):
+        for name, step in steps.items():
+            began = time.process_time()
+            step()
+            if number:  # the first warms up
+                taken[name].append(time.process_time() - began)
+    return {name: statistics.median(seconds) for name, seconds in taken.items()}
+
+
 def sampling_seconds() -> tuple[float, float]:
     """Seconds to sample 16 images pixel by pixel: by a pass of the whole network for every pixel (timed on 20 of them), and ours."""
     import torch
@@ -115,23 +138,29 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     arguments.add_argument("--rounds", type=int, default=9)
     arguments.add_argument("--json", type=Path)
+    arguments.add_argument("--recipes", nargs="+", choices=CASES, default=list(CASES))
+    arguments.add_argument("--one-thread", action="store_true", help="the processor's time, on one thread")
     asked = arguments.parse_args()
     results: dict[str, dict[str, float]] = {}
     print("| recipe | variant | ms a step | images/s | over plain |\n|---|---|---|---|---|")
-    for recipe, settings in CASES.items():
+    for recipe in asked.recipes:
         variants = {"plain": Variant(plain_steps, (recipe,), False), "ours": Variant(our_steps, (recipe,), True)}
         if recipe == "glow" and importlib.util.find_spec("normflows"):
             variants["normflows"] = Variant(normflows_steps, (), False)
-        sides = Sides(variants)
-        found = {name: times["step"] for name, times in sides.medians(asked.rounds, {"step": 3}).items()}
-        sides.close()
+        if asked.one_thread:
+            found = processor_seconds(variants, asked.rounds)
+        else:
+            sides = Sides(variants)
+            found = {name: times["step"] for name, times in sides.medians(asked.rounds, {"step": 3}).items()}
+            sides.close()
         results[recipe] = found
         for name, seconds in found.items():
-            batch = settings["batch_size"]
+            batch = CASES[recipe]["batch_size"]
             print(f"| {recipe} | {name} | {seconds * 1e3:.0f} | {batch / seconds:.0f} | {found['plain'] / seconds:.2f} |", flush=True)
-    plain, cached = sampling_seconds()
-    results["pixelcnn, 16 samples"] = {"plain": plain, "ours": cached}
-    print(f"\n16 samples of pixelcnn: {cached:.2f} s; by the whole network for each pixel {plain:.0f} s ({plain / cached:.0f} times).")
+    if "pixelcnn" in asked.recipes:
+        plain, cached = sampling_seconds()
+        results["pixelcnn, 16 samples"] = {"plain": plain, "ours": cached}
+        print(f"\n16 samples of pixelcnn: {cached:.2f} s; by the whole network for each pixel {plain:.0f} s ({plain / cached:.0f} times).")
     if asked.json:
         asked.json.write_text(json.dumps(results, indent=1) + "\n")
 
