@@ -1,5 +1,6 @@
 """The latent space as a tool: each on a generator or on points whose answer is known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,10 @@ from sparring.latent.arithmetic import arithmetic
 from sparring.latent.directions import Method, find_directions, move_along_direction
 from sparring.latent.feature_removal import remove_feature, responsible_channels
 from sparring.latent.mixing import style_mixing_grid, truncation_grid
+from sparring.latent.points import FoundPoints, images_named, read_points, write_points
 from sparring.latent.projection import Projection, multiscale_distances, nearest_points, optimize_points, project_images
-from sparring.latent.space import FoundPoints, LatentSpace, read_points
+from sparring.latent.space import LatentSpace
+from sparring.latent.walks import walk_through
 from sparring.nets import biggan
 from sparring.nets.forward_hooks import record_feature_maps, zero_channels
 from sparring.recipes.biggan import BigGAN
@@ -194,7 +197,7 @@ def test_points_that_were_found_earlier_are_moved_and_mixed_like_samples(name: s
     model = model_of(name)
     space = LatentSpace(model)
     points = space.points_of_seeds((3, 5))
-    np.savez(tmp_path / "points.npz", points=points.numpy())
+    np.savez(tmp_path / "points.npz", points=points.numpy())  # as earlier versions wrote it
     found = find_directions(model, "weights", 2)
     moved = move_along_direction(model, read_points(tmp_path / "points.npz"), found, which=1, steps=3)
     assert torch.equal(moved, move_along_direction(model, (3, 5), found, which=1, steps=3))
@@ -206,6 +209,84 @@ def test_points_that_were_found_earlier_are_moved_and_mixed_like_samples(name: s
     np.savez(tmp_path / "other.npz", images=points.numpy())
     with pytest.raises(DataError, match=r"other\.npz cannot be read as points"):
         read_points(tmp_path / "other.npz")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_points_of_seeds_walk_and_add_up_as_the_seeds_do(name: str, tmp_path: Path) -> None:
+    model = model_of(name)
+    space = LatentSpace(model)
+    points, labels = space.points_of((3, 5))
+    shape, weights = tuple(SPEC.shape), space.digest_of_weights()
+    write_points(tmp_path / "points.npz", FoundPoints(points, None if space.has_styles else labels, shape, weights))
+    found = read_points(tmp_path / "points.npz")
+    walked = walk_through(model, found, frames=3)
+    wanted = model.interpolate((3, 5), frames=3, space="w" if space.has_styles else "z")
+    torch.testing.assert_close(walked, wanted, atol=1e-5, rtol=0)
+    mixed = walk_through(model, images_named(("p1", "7", "p0"), found), frames=1)
+    wanted = model.interpolate((5, 7, 3), frames=1, space="w" if space.has_styles else "z")
+    torch.testing.assert_close(mixed, wanted, atol=1e-5, rtol=0)
+    means, sums = arithmetic(model, [(1, found), (-1, images_named(("p1",), found)), (1, images_named(("7",), None))], n=3)
+    by_seeds = arithmetic(model, [(1, (3, 5)), (-1, (5,)), (1, (7,))], n=3)
+    torch.testing.assert_close(means, by_seeds[0], atol=1e-5, rtol=0)
+    torch.testing.assert_close(sums, by_seeds[1], atol=1e-5, rtol=0)
+    other = "z" if space.has_styles else "w"
+    with pytest.raises(SettingsError, match=f"no walk through {other} between them"):
+        walk_through(model, found, space=other)
+    with pytest.raises(SettingsError, match="two images or more"):
+        walk_through(model, found.only(0))
+    with pytest.raises(SettingsError, match="at least 1, not 0"):
+        walk_through(model, found, frames=0)
+
+
+def test_points_between_classes_cross_fade_or_have_the_class_that_is_asked_for() -> None:
+    model = model_of("conditional dcgan")
+    found = FoundPoints(LatentSpace(model).points_of_seeds((3, 5)), torch.tensor([0, 2]))
+    torch.testing.assert_close(walk_through(model, found, frames=4), model.interpolate((3, 5), labels=("a", "c"), frames=4))
+    torch.testing.assert_close(walk_through(model, found, labels=("b",)), model.interpolate((3, 5), labels=("b",)))
+    with pytest.raises(SettingsError, match="2 images and 3 classes do not pair up"):
+        walk_through(model, found, labels=("a", "b", "c"))
+    with pytest.raises(SettingsError, match="holds its class"):
+        walk_through(model_of("conditional stylegan2"), (1, 2), labels=("a",))
+
+
+def test_points_of_another_model_are_refused_and_all_reasons_named() -> None:
+    model, styled = model_of("dcgan"), model_of("stylegan2")
+    space = LatentSpace(model)
+    own = FoundPoints(space.points_of_seeds((1, 2)), None, tuple(SPEC.shape), space.digest_of_weights())
+    assert space.misfits(own) == []
+    with pytest.raises(SettingsError, match=r"The points are of z .*needs those of w"):
+        arithmetic(styled, [(1, own)])
+    larger = replace(own, points=own.points[:, :4], image_shape=(3, 32, 32))
+    with pytest.raises(SettingsError) as problem:
+        walk_through(model, larger)
+    assert "have the shape (4,), and those of run have (6,)" in str(problem.value)
+    assert "are of images of shape (3, 32, 32)" in str(problem.value)
+    trained_on = model_of("dcgan")
+    with torch.no_grad():
+        next(trained_on.game.generator.parameters()).add_(1e-3)  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
+    with pytest.raises(SettingsError, match="found with other weights than those of run"):
+        walk_through(trained_on, own)
+    with pytest.raises(SettingsError, match="no points in the file"):
+        walk_through(model, FoundPoints(own.points[:0]))
+
+
+def test_images_are_named_by_seed_or_number_of_the_point(tmp_path: Path) -> None:
+    found = FoundPoints(torch.arange(6.0).view(3, 2), torch.tensor([7, 8, 9]))
+    seed, point = images_named(("12", "p2"), found)
+    assert seed == 12
+    assert isinstance(point, FoundPoints)
+    assert (point.points.tolist(), point.labels.tolist()) == ([[4, 5]], [9])  # pyright: ignore[reportOptionalMemberAccess]
+    with pytest.raises(SettingsError) as problem:
+        images_named(("p3", "-1", "x", "p", "p-1", "4"), found)
+    for part in ("no image p3: the file has 3", "'-1' is no image", "'x' is no image", "'p' is no image", "'p-1' is no image"):
+        assert part in str(problem.value)
+    with pytest.raises(SettingsError, match="p0 is an image of --points FILE"):
+        images_named(("p0",), None)
+    broken = {"labels": {"points": np.zeros((2, 3)), "labels": np.zeros(1)}, "nan": {"points": np.full((2, 3), np.nan)}}
+    for name, content in broken.items():
+        np.savez(tmp_path / f"{name}.npz", **content)
+        with pytest.raises(DataError, match="cannot be read as points"):
+            read_points(tmp_path / f"{name}.npz")
 
 
 def test_points_are_moved_with_the_class_that_they_were_found_with(tmp_path: Path) -> None:

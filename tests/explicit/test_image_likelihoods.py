@@ -19,7 +19,7 @@ from sparring.games.flow import FlowGame
 from sparring.games.image_autoencoder import ImageAutoencoderGame
 from sparring.games.image_likelihood import noise_of
 from sparring.inference.data_of_model import training_data
-from sparring.inference.likelihood import bits_of
+from sparring.inference.likelihood import bits_of, likelihood_kind
 from sparring.losses.likelihoods import bits_per_dimension, images_of, levels_of, log_discretized_logistic, normal_divergence
 from support.cli import call
 from support.runs import same_run
@@ -285,6 +285,34 @@ def test_bits_of_an_image_do_not_depend_on_others(runs: dict[str, Path], squares
         store = data_of(model, str(squares))
         together, alone = bits_of(model, store, np.arange(5)), bits_of(model, store, np.array([3]))
         assert together[3] == pytest.approx(alone[0], abs=1e-5)
+
+
+def test_more_latents_are_a_kind_of_their_own(
+    runs: dict[str, Path], squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = sparring.load(runs["vae"], whole=True)
+    store = training_data(model)
+    some = np.arange(8)
+    bits = {k: bits_of(model, store, some, k) for k in (1, 8, 64)}
+    assert bits[1].mean() > bits[8].mean() > bits[64].mean()
+    assert np.array_equal(bits[1], bits_of(model, store, some))
+    assert isinstance(model.game, ImageAutoencoderGame)
+    wanted = -model.game.importance_weighted(store.batch(some).samples, None, 8) / (16 * 16 * math.log(2))
+    assert np.allclose(bits[8], wanted.numpy(), atol=1e-5)
+    assert [likelihood_kind(model, k) for k in (None, 1, 8)] == ["ELBO", "ELBO", "IWAE-8"]
+    assert call("density", runs["vae"], squares, "--importance", 8, "--out", tmp_path / "bits.csv") == 0
+    assert "IWAE-8, from 8 latents" in capsys.readouterr().out
+    with (tmp_path / "bits.csv").open() as file:
+        assert {row["kind"] for row in csv.DictReader(file)} == {"IWAE-8"}
+    assert call("density", runs["vae"], "--importance", 4) == 0
+    assert "IWAE-4, from 4 latents" in capsys.readouterr().out
+    for wrong in (0, -1, 10**6):
+        with pytest.raises(SettingsError, match="from 1 to 10,000"):
+            bits_of(model, store, some, wrong)
+    with pytest.raises(SettingsError, match=r"another kind \(dequantized bound\), which needs no latents"):
+        likelihood_kind(sparring.load(runs["glow"], whole=True), 8)
+    with pytest.raises(SettingsError, match="no run is one"):
+        sparring.compare([runs["glow"], runs["pixelcnn"]], importance=8)
 
 
 def test_models_without_a_likelihood_say_so(squares: Path, tmp_path: Path, quiet: Console) -> None:

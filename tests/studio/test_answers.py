@@ -19,8 +19,9 @@ from sparring.data.points.mixtures import mixture
 from sparring.data.store import Store
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.latent.directions import move_along_direction
-from sparring.latent.space import FoundPoints
+from sparring.latent.points import FoundPoints, images_named
 from sparring.latent.steering import Steering, steer, steering_directions
+from sparring.latent.walks import walk_through
 from sparring.playground_2d.live import LiveGame
 from sparring.playground_2d.play import PlaygroundSettings, started
 from sparring.studio import open_models, translate
@@ -130,7 +131,7 @@ def test_a_walk_begins_and_ends_at_its_seeds_and_a_move_is_that_of_the_latent_to
     torch.testing.assert_close(truncated, model.sample(3, seed=2, truncation=0.5), atol=1e-5, rtol=0)
 
 
-def test_projected_images_are_a_beginning(shelf: Path, tmp_path: Path, client: TestClient) -> None:
+def test_projected_images_are_a_beginning(shelf: Path, tmp_path: Path, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     model = sparring.load(shelf / "style.safetensors")
     layers, size = model.generator.layers, 6  # pyright: ignore[reportOptionalMemberAccess]
     points = torch.randn(2, layers, size, generator=torch.Generator().manual_seed(1))  # pyright: ignore[reportArgumentType]
@@ -142,11 +143,24 @@ def test_projected_images_are_a_beginning(shelf: Path, tmp_path: Path, client: T
         others, _ = ask(socket, {"lane": "open", "model": id_of(page, "gray")})
         file = opened["steer"]["points"][0]
         about, content = ask(socket, {"lane": "steer", "model": opened["model"], "points": file["id"], "point": 1})
+        mixed, _ = ask(socket, {"lane": "mix", "model": opened["model"], "points": file["id"], "fine": [3, 4], "layer": 2})
+        walked, grid = ask(socket, {"lane": "steer", "model": opened["model"], "points": file["id"], "point": 1, "to": 6, "at": 0.25})
         wrong, _ = ask(socket, {"lane": "steer", "model": opened["model"], "points": file["id"], "point": 2})
     own.stage.close()
     assert (file["count"], others["steer"]["points"]) == (2, [])
     assert "There is no point 2" in wrong["error"]
     assert f"--points {tmp_path / 'points.npz'}" in about["command"]
+    assert f"--coarse p0 p1 --fine 3 4 --layer 2 --points {tmp_path / 'points.npz'}" in mixed["command"]
+    assert f"interpolate {shelf / 'style.safetensors'} --seeds p1 6 --points {tmp_path / 'points.npz'}" in walked["walk"]
+    monkeypatch.chdir(tmp_path)
+    for about_one, wanted in ((mixed, None), (walked, grid)):
+        assert call(*shlex.split(about_one["command"])[1:]) == 0
+        by_command = Path("image.png").read_bytes()
+        exec(about_one["python"], {})
+        assert Path("image.png").read_bytes() == by_command
+        assert wanted in (None, by_command)
+    walk = walk_through(model, images_named(("p1", "6"), FoundPoints(points)), frames=4)
+    torch.testing.assert_close(steer(model, Steering(point=1, to=6, at=0.25), points=FoundPoints(points))[0], walk[1], atol=1e-5, rtol=0)
     expected = steer(model, Steering(point=1), points=FoundPoints(points))
     sparring.save_images(expected, tmp_path / "expected.png")
     assert (tmp_path / "expected.png").read_bytes() == content

@@ -26,6 +26,7 @@ def density(
         arg(metavar="[DATA]", help="Images, or a file of texts, to look at. Default: those of the run, trained on and held out."),
     ] = None,
     number: Annotated[int, arg(aliases=["-n"])] = 1000,
+    importance: int | None = None,
     out: Path | None = None,
     device: Device = "cpu",
     checkpoint: Checkpoint = "last",
@@ -35,6 +36,8 @@ def density(
 
     Args:
         number: Number of images or texts at most, evenly spread over the data.
+        importance: Number of latents for each image, of variational autoencoders: a bound (IWAE-64, for 64) that rises to the truth with
+            their number, and takes as much longer. Default: the evidence lower bound.
         out: A .csv file to write, with the bits of each image, or the nats a token of each text.
     """
     from sparring import api
@@ -51,22 +54,24 @@ def density(
     screen = console()
     model = api.load(run, checkpoint=checkpoint).on(device)
     if isinstance(model.game, MakesSequences):
+        if importance is not None:
+            raise SettingsError(f"{run} makes texts, and --importance is for variational autoencoders of images: leave it out.")
         return _density_of_texts(model, images, number, out)
-    kind = likelihood_kind(model)
+    kind = likelihood_kind(model, importance)
     if images is None:
-        trained_on, held_out = bits_of_run(model, number)
+        trained_on, held_out = bits_of_run(model, number, importance)
         screen.print(f"Trained on: {trained_on}", highlight=False)
         if held_out is not None:
             screen.print(f"Held out: {held_out}", highlight=False)
             error = (trained_on.error**2 + held_out.error**2) ** 0.5
             screen.print(f"Difference: {held_out.mean - trained_on.mean:+.3f} ± {error:.3f}", highlight=False)
-        screen.print(KINDS[kind])
+        screen.print(_explained(kind))
         return 0
     store = data_of(model, images)
     chosen = spread(len(store), number)
-    bits = bits_of(model, store, chosen)
+    bits = bits_of(model, store, chosen, importance)
     names = [store.names[index] for index in chosen]
-    screen.print(f"{images}: {mean_bits(bits)}. {KINDS[kind]}", highlight=False)
+    screen.print(f"{images}: {mean_bits(bits)}. {_explained(kind)}", highlight=False)
     screen.print("The least likely:")
     for place in bits.argsort()[::-1][:SHOWN]:
         screen.print(f"  {bits[place]:.3f}  {names[place]}", highlight=False, markup=False)
@@ -75,6 +80,12 @@ def density(
         write_bytes(out, ("\n".join(lines) + "\n").encode())
         screen.print(f"All of them: {out}")
     return 0
+
+
+def _explained(kind: str) -> str:
+    """What a kind of likelihood means."""
+    latents = kind.removeprefix("IWAE-")
+    return KINDS[kind] if latents == kind else f"A bound: {kind}, from {latents} latents for each image. The true value is at most this."
 
 
 def _density_of_texts(model: "Model", source: str | None, number: int, out: Path | None) -> int:

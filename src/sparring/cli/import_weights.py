@@ -14,8 +14,8 @@ def import_weights(
         arg(
             metavar="FILE",
             help="The weights: a .pkl of StyleGAN2 or StyleGAN2-ADA (NVIDIA), or a checkpoint (.pth, .pt, .ckpt, .safetensors) with "
-            "networks of PyTorch's DCGAN example, rosinality's or NVIDIA's StyleGAN2, BigGAN-PyTorch, pytorch-CycleGAN-and-pix2pix, or "
-            "CUT.",
+            "networks of PyTorch's DCGAN example, rosinality's or NVIDIA's StyleGAN2, BigGAN-PyTorch, pytorch-CycleGAN-and-pix2pix, "
+            "CUT, or lucidrains' lightweight-gan.",
         ),
     ],
     out: Path | None = None,

@@ -1,5 +1,6 @@
 """`sparring interpolate` for models of texts and molecules."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from sparring.inference.model import Model
 
 
-def interpolate_sequences(model: "Model", seeds: tuple[int, ...], between: tuple[str, str] | None, frames: int, out: Path) -> int:
+def interpolate_sequences(model: "Model", seeds: Sequence[int], between: tuple[str, str] | None, frames: int, out: Path) -> int:
     """Write the texts on the way between samples of seeds, or between two texts."""
     from sparring.core.formatting import plural
     from sparring.core.rdkit_molecules import canonical

@@ -210,6 +210,7 @@ def judge(
         console=screen,
     )
     print_scores_of_images(judgment.scores)
+    print_scores_by_class(judgment.by_class)
     for line in (*judgment.sentences, *judgment.notes):
         screen.print(line)
     screen.print(f"Report: {out / HTML_FILE}")
@@ -244,6 +245,34 @@ def _with_statistics(
     for line in (*notes, f"Report: {out / 'statistics.json'}"):
         screen.print(line)
     return 0
+
+
+MOST_CLASSES = 20
+"""Number of classes that are printed; the report has all."""
+
+
+def print_scores_by_class(scores: "Sequence[Score]") -> None:
+    """A table with a line for each class, the worst distance first; nothing where there are no classes, or too many to look at."""
+    from sparring.evaluation.report import format_score
+
+    by_class = {label: {score.name: score for score in scores if score.label == label} for label in dict.fromkeys(s.label for s in scores)}
+    if not 2 <= len(by_class) <= MOST_CLASSES:
+        return
+    names = [name for name in dict.fromkeys(score.name for score in scores) if name not in ("precision", "recall", "density")]
+    distance = names[0]
+    rows = sorted(by_class.items(), key=lambda item: -item[1][distance].value if distance in item[1] else 0.0)
+    cells = [[str(label), *(format_score(of[name])[0] if name in of else "-" for name in names)] for label, of in rows]
+    widths = [max(map(len, column)) for column in zip(["by class", *names], *cells, strict=True)]
+    screen = console()
+    for line in (["by class", *names], *cells):
+        screen.print(
+            "  ".join(
+                f"{cell:>{width}}" if place else f"{cell:{width}}" for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ),
+            markup=False,
+        )
+    if warning := next((of[distance].warning for _, of in rows if distance in of and of[distance].warning), ""):
+        screen.print(f"{distance} by class: {warning}")
 
 
 def print_scores_of_images(scores: "Sequence[Score]") -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
+from sparring.cli.arguments.images_of_points import ImageNames, PointsFile, images_given
 from sparring.cli.arguments.shared import Checkpoint, Run
 from sparring.cli.latent_steer import steer
 from sparring.core.console import console
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
     from sparring.inference.model import Model
     from sparring.latent.directions import Directions, Method
 
-Seeds = tuple[int, ...]
-PointsFile = Annotated[
-    Path | None, arg(metavar="FILE", help="The points.npz of `sparring latent project`: its images are used, in place of those of seeds.")
-]
 Out = Annotated[Path | None, arg(help="The image to write. Default: RUN-COMMAND.png.")]
 SCORES = ("FD-lite0", "precision", "recall", "coverage")
 DirectionMethod = Annotated[
@@ -45,8 +42,8 @@ def _image_to_write(out: Path | None, run: Path, what: str) -> Path:
 
 def mix(
     run: Run,
-    coarse: Seeds = (0, 1, 2, 3),
-    fine: Seeds = (4, 5, 6, 7, 8, 9),
+    coarse: ImageNames = (),
+    fine: ImageNames = ("4", "5", "6", "7", "8", "9"),
     layer: int | None = None,
     label: str | None = None,
     points: PointsFile = None,
@@ -56,19 +53,18 @@ def mix(
     """Style mixing: a grid in which each image has the coarse styles of its row and the fine styles of its column.
 
     Args:
-        coarse: Seeds of the images whose coarse styles (pose, shape) the rows have.
-        fine: Seeds of the images whose fine styles (color, texture) the columns have.
+        coarse: Images whose coarse styles (pose, shape) the rows have. Default: 0 1 2 3, or all images of --points.
+        fine: Images whose fine styles (color, texture) the columns have.
         layer: First layer with fine styles, counted from 0. Default: the first layer at 16x16.
         label: Class of all images, for conditional generators.
     """
     from sparring.inference.load import load
     from sparring.latent.mixing import style_mixing_grid
-    from sparring.latent.space import read_points
     from sparring.media.save_images import save_images
 
     out = _image_to_write(out, run, "mix")
-    rows = coarse if points is None else read_points(points)
-    images = style_mixing_grid(load(run, checkpoint=checkpoint), rows, fine, layer=layer, label=label)
+    rows, columns = images_given(coarse, points, range(4)), images_given(fine, points, ())
+    images = style_mixing_grid(load(run, checkpoint=checkpoint), rows, columns, layer=layer, label=label)
     console().print(f"Style mixing: {save_images(images.flatten(0, 1), out, columns=len(fine) + 1)}")
     return 0
 
@@ -133,12 +129,13 @@ def project(
         seed: Seed of the samples from which the starting point is chosen.
         out: Folder for image.png, points.npz, losses.json and losses.png. Default: RUN-projected.
     """
-    import numpy as np
     import torch
 
-    from sparring.core.atomic_files import replacing, write_json
+    from sparring.core.atomic_files import write_json
     from sparring.inference.load import load
+    from sparring.latent.points import FoundPoints, write_points
     from sparring.latent.projection import project_images
+    from sparring.latent.space import LatentSpace
     from sparring.media.image_decoding import read_images
     from sparring.media.image_files import OUTPUT_ENDINGS, grid, save_image
     from sparring.media.pixel_range import float_to_pixels, pixels_to_float
@@ -151,12 +148,8 @@ def project(
     found = project_images(model, targets, space=space, steps=steps, rate=rate, label=label, seed=seed)
     sheet = grid(float_to_pixels(torch.cat([targets, found.images])).numpy(), columns=len(images))
     save_image(sheet, out / "image.png")
-    with replacing(out / "points.npz") as temporary, temporary.open("wb") as file:
-        points = found.points.cpu().numpy()
-        if found.labels is None:
-            np.savez(file, points=points)
-        else:
-            np.savez(file, points=points, labels=found.labels.cpu().numpy())
+    where = FoundPoints(found.points, found.labels, tuple(model.spec.shape), LatentSpace(model).digest_of_weights())
+    write_points(out / "points.npz", where)
     write_json(out / "losses.json", {str(path): found.losses[:, i].tolist() for i, path in enumerate(images)})
     curve = _curve(found.losses, images, out / "losses.png")
     for path, ratio in zip(images, found.peak_signal_to_noise_ratios(targets).tolist(), strict=True):
@@ -197,7 +190,7 @@ def directions(
     run: Run,
     method: DirectionMethod = "weights",
     count: int = 8,
-    seed: int = 0,
+    seed: Annotated[str | None, arg(metavar="SEED|pN")] = None,
     reach: float = 3.0,
     steps: int = 9,
     label: str | None = None,
@@ -210,7 +203,7 @@ def directions(
 
     Args:
         count: Number of directions.
-        seed: Seed of the image; its first image is moved.
+        seed: The image to move, by seed. Default: 0, or the first image of --points.
         reach: Distance to move in both directions, in standard deviations.
         steps: Number of images in each row.
         label: Class of the image, for conditional generators.
@@ -220,13 +213,14 @@ def directions(
 
     from sparring.inference.load import load
     from sparring.latent.directions import move_along_direction
-    from sparring.latent.space import first_of, read_points
+    from sparring.latent.points import FoundPoints
     from sparring.media.save_images import save_images
 
     out = _image_to_write(out, run, f"directions-{method}")
+    moved = images_given(() if seed is None else (seed,), points, (0,))
     model = load(run, checkpoint=checkpoint)
     found = _directions(model, method, count, data)
-    moved = (seed,) if points is None else first_of(read_points(points))
+    moved = moved.only(0) if isinstance(moved, FoundPoints) else moved
     rows = [move_along_direction(model, moved, found, which=i, reach=reach, steps=steps, label=label)[0] for i in range(len(found.names))]
     screen = console()
     for number, name in enumerate(found.names):
@@ -239,7 +233,7 @@ def move(
     run: Run,
     which: int = 0,
     method: DirectionMethod = "weights",
-    seeds: Seeds = (0, 1, 2, 3),
+    seeds: ImageNames = (),
     reach: float = 3.0,
     layers: tuple[int, int] | None = None,
     label: str | None = None,
@@ -252,7 +246,7 @@ def move(
 
     Args:
         which: Number of the direction, as `sparring latent directions` prints it.
-        seeds: Seeds of the images; the first image of each is moved.
+        seeds: The images to move, by seed. Default: 0 1 2 3, or all images of --points.
         reach: Distance to move in both directions, in standard deviations.
         layers: For style generators, move only the layers from the first number up to, but not including, the second. Default: all.
         label: Class of the images, for conditional generators.
@@ -261,20 +255,19 @@ def move(
     """
     from sparring.inference.load import load
     from sparring.latent.directions import move_along_direction
-    from sparring.latent.space import read_points
     from sparring.media.image_files import grid, output_kind, save_gif_or_video
     from sparring.media.pixel_range import float_to_pixels
     from sparring.media.save_images import save_images
 
     out = out or Path(f"{run.resolve().stem}-move.gif")
     film = output_kind(out, "video", "image") == "video"
+    moved = images_given(seeds, points, range(4))
     model = load(run, checkpoint=checkpoint)
     if which < 0:
         raise SettingsError(f"--which is {which}, but directions are numbered from 0.")
     found = _directions(model, method, which + 1, data)
     if which >= len(found.names):
         raise SettingsError(f"There is no direction {which}. The last one is {len(found.names) - 1}.")
-    moved = seeds if points is None else read_points(points)
     images = move_along_direction(model, moved, found, which=which, reach=reach, steps=24 if film else 9, label=label, layers=layers)
     if not film:
         save_images(images.flatten(0, 1), out, columns=images.shape[1])
@@ -287,20 +280,21 @@ def move(
 
 def arithmetic(
     run: Run,
-    first: Seeds,
-    minus: Seeds = (),
-    plus: Seeds = (),
+    first: ImageNames = (),
+    minus: ImageNames = (),
+    plus: ImageNames = (),
     number: Annotated[int, arg(name="number", aliases=("-n",), help="Number of images near the result.")] = 9,
     label: str | None = None,
+    points: PointsFile = None,
     out: Out = None,
     checkpoint: Checkpoint = "last",
 ) -> int:
     """Latent arithmetic: mean latent of the first images, minus a second mean, plus a third. Shows the means above and the result below.
 
     Args:
-        first: Seeds of the images to start from (for example, smiling women).
-        minus: Seeds of the images to subtract (women). Default: none.
-        plus: Seeds of the images to add (men). Default: none.
+        first: The images to start from (for example, smiling women), by seed. Default: all images of --points.
+        minus: The images to subtract (women). Default: none.
+        plus: The images to add (men). Default: none.
         label: Class of all images, for conditional generators.
     """
     import torch
@@ -312,7 +306,10 @@ def arithmetic(
     if number < 1:
         raise SettingsError(f"-n must be at least 1, not {number}.")
     out = _image_to_write(out, run, "arithmetic")
-    terms = [(weight, seeds) for weight, seeds in ((1.0, first), (-1.0, minus), (1.0, plus)) if seeds]
+    if not first and points is None:
+        raise SettingsError("Name the images to start from: --first with seeds, or --points with projected images.")
+    terms = [(1.0, images_given(first, points, ()))]
+    terms += [(weight, images_given(images, points, ())) for weight, images in ((-1.0, minus), (1.0, plus)) if images]
     means, results = arithmetic(load(run, checkpoint=checkpoint), terms, n=number, label=label)
     columns = max(len(terms), number)
     white = torch.ones(columns - len(means), *means.shape[1:])

@@ -45,7 +45,7 @@ def steer(
         out: What to write: a grid (.png, .webp, .jpg), an array (.npz), or a folder of single images. Default: RUN-steer.png.
     """
     from sparring.inference.load import load
-    from sparring.latent.space import read_points
+    from sparring.latent.points import read_points
     from sparring.latent.steering import Steering
     from sparring.latent.steering import steer as steered
     from sparring.media.image_files import output_kind

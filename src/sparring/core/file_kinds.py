@@ -190,7 +190,7 @@ def _reader(kind: FileKind, place: str, importing: bool) -> str:
         case "official":
             known = (
                 "NVIDIA's StyleGAN2 and StyleGAN2-ADA (.pkl), and checkpoints of PyTorch's DCGAN example, rosinality's StyleGAN2, "
-                "BigGAN-PyTorch, pytorch-CycleGAN-and-pix2pix and CUT"
+                "BigGAN-PyTorch, pytorch-CycleGAN-and-pix2pix, CUT and lucidrains' lightweight-gan"
             )
             return f"Known are {known}." if importing else f"`sparring import {place}` reads weights of other programs: {known}."
         case "weights":

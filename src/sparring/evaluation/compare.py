@@ -22,7 +22,8 @@ from sparring.evaluation.judge_text_sources import judge_texts_model
 from sparring.evaluation.likelihood_baselines import likelihood_baselines
 from sparring.evaluation.model_costs import BITS, GAP, LOOKED_AT, PARAMETERS, model_costs
 from sparring.evaluation.open_extractor import open_extractor
-from sparring.inference.likelihood import parts_of_run
+from sparring.games.capabilities import WeighsLatents
+from sparring.inference.likelihood import likelihood_kind, parts_of_run
 from sparring.inference.load import IMPORTED, load
 from sparring.modalities import MODALITIES
 from sparring.runs.config import described, from_json, read_config
@@ -89,6 +90,7 @@ def compare(
     samples: int = DEFAULT_SAMPLES,
     seed: int = 0,
     checkpoint: str = "last",
+    importance: int | None = None,
     out: PathLike | None = None,
     console: "Console | None" = None,
 ) -> list[ComparisonRow]:
@@ -97,8 +99,9 @@ def compare(
     that differ in their seed alone share a row.
 
     Each run is judged as by `judge`, unless its report.json holds scores of its last step under the same protocol. New reports go into the
-    folder "comparison" of the run, so that the run's own report stays. `out` is a .md file for the table, or a .png, .pdf or .svg file for
-    a plot. Raises a SettingsError for fewer than two runs, runs on different data, and anything that is not a run of a latent generator.
+    folder "comparison" of the run, so that the run's own report stays. `importance`: the number of latents for each image in the
+    likelihoods of variational autoencoders. `out` is a .md file for the table, or a .png, .pdf or .svg file for a plot. Raises a
+    SettingsError for fewer than two runs, runs on different data, and anything that is not a run of a latent generator.
     """
     screen = console or plain_console()
     _check_output_path(out)
@@ -130,6 +133,7 @@ def compare(
         )
     if len(data) > 1:
         raise SettingsError(f"These runs were trained on different data, so their scores cannot be compared: {', '.join(data.values())}.")
+    _check_importance(importance, directories)
     if len(judged) == 1 and (kind := KINDS.get(*judged)) is not None:
         return _compare_kind(kind, directories, names, seed, checkpoint, out, screen)
     found = []
@@ -143,7 +147,7 @@ def compare(
                 directory.path, extractor=extractor, samples=samples, seed=seed, checkpoint=checkpoint, out=folder, console=console
             )
             scores = {score.name: score.value for score in judgment.scores}
-        found.append(RunScores(name, scores, model_costs(directory, checkpoint)))
+        found.append(RunScores(name, scores, model_costs(directory, checkpoint, importance)))
     rows = rank_runs(found, by=next(iter(found[0].scores)))
     rows += baseline_rows(rows, [directory for directory, run in zip(directories, found, strict=True) if GAP in run.costs])
     _write_comparison(rows, out)
@@ -264,6 +268,16 @@ def run_label(config: dict[str, Any], source: Path) -> str:
     settings = asdict(recipe) | {name: getattr(training, name) for name in ("real_samples", "steps", "minutes", "parts")}
     differing = [f"{name}={value}" for name, value in settings.items() if value != defaults[name]]
     return " ".join([config["recipe"], *differing])
+
+
+def _check_importance(importance: int | None, runs: Sequence[RunDirectory]) -> None:
+    """Raise a SettingsError before anything is judged if no run has a bound from several latents, or the number is out of range."""
+    if importance is None:
+        return
+    autoencoder = next((model for model in map(load, (run.path for run in runs)) if isinstance(model.game, WeighsLatents)), None)
+    if autoencoder is None:
+        raise SettingsError("importance is for variational autoencoders of images (vae), and no run is one: leave it out.")
+    likelihood_kind(autoencoder, importance)
 
 
 def _check_output_path(out: PathLike | None) -> None:

@@ -7,12 +7,13 @@ from typing import Any
 import torch
 
 from sparring.core.errors import DataError
+from sparring.evaluation.class_scores import class_scores, collapsed_classes, groupings, scores_within_groups
 from sparring.evaluation.feature_cache import ImageFeatures, describe_sizes, load_or_extract_features, usable_images
 from sparring.evaluation.features import Extractor
 from sparring.evaluation.image_sets import ImageSet
 from sparring.evaluation.label_scores import label_scores
 from sparring.evaluation.score_interpretation import interpret_scores
-from sparring.evaluation.scores import COVERAGE_NEIGHBORS, Protocol, Score, class_accuracy_score, compute_scores, per_class_scores
+from sparring.evaluation.scores import COVERAGE_NEIGHBORS, Protocol, Score, class_accuracy_score, compute_scores
 from sparring.media.value_range import describe_range
 
 PAIRS_IN_REPORT = 24
@@ -45,7 +46,7 @@ class Judgment:
     scores: tuple[Score, ...]
     """Scores over all images."""
     by_class: tuple[Score, ...]
-    """Scores over the images of each class."""
+    """Scores over the images of each class, or of each value of several labels."""
     pairs: tuple[NearestPair, ...]
     """Samples nearest to the training set, the nearest first."""
     sentences: tuple[str, ...]
@@ -115,9 +116,20 @@ def judge_images(
             "No held-out images were given, so training images stand in for them: memorization and copies compare each sample's distance "
             "to its nearest training image with the distance of training images to their nearest other training image."
         )
-    by_class = tuple(per_class_scores(real, fake, real_features, fake_features, extractor, protocol))
-    sentences = (*interpret_scores(scores, real_features, fake_features, neighborhoods), *on_labels)
-    return Judgment(real, fake, tuple(scores), by_class, tuple(pairs), sentences, tuple(dict.fromkeys(notes)), held_out)
+    by_class = [
+        score
+        for groups in groupings(real, fake)
+        for score in scores_within_groups(groups, real_features, fake_features, extractor, protocol)
+    ]
+    of_class, of_each_class, on_classes = class_scores(real, fake, real_features.rows, fake_features.rows, protocol)
+    sentences = (
+        *interpret_scores(scores, real_features, fake_features, neighborhoods),
+        *on_labels,
+        *on_classes,
+        *collapsed_classes(by_class),
+    )
+    scores, by_class = scores + of_class, by_class + of_each_class
+    return Judgment(real, fake, tuple(scores), tuple(by_class), tuple(pairs), sentences, tuple(dict.fromkeys(notes)), held_out)
 
 
 def check_image_counts(*sides: ImageSet) -> None:

@@ -2,8 +2,8 @@
 
 import time
 
-from sparring.games.capabilities import HasLikelihood
-from sparring.inference.likelihood import bits_of_run
+from sparring.games.capabilities import HasLikelihood, WeighsLatents
+from sparring.inference.likelihood import bits_of_run, likelihood_kind
 from sparring.inference.load import load
 from sparring.inference.model import Model
 from sparring.runs.run_directory import RunDirectory
@@ -17,13 +17,13 @@ BITS = "bits ({kind})"
 """Bits per dimension of held-out images, by what the likelihood is: those of different kinds are not to be compared."""
 
 
-def model_costs(run: RunDirectory, checkpoint: str) -> dict[str, float]:
+def model_costs(run: RunDirectory, checkpoint: str, importance: int | None = None) -> dict[str, float]:
     """By name: bits per dimension of held-out images with their kind, and how far they are above those of training images (of models that
     have a likelihood, and runs that held images out); seconds to draw 1,000 samples; parameters of the networks that are used after
     training: of the one that samples, and of an encoder.
     """
     model = load(run.path, checkpoint=checkpoint, whole=True)
-    found = likelihoods(model) if isinstance(model.game, HasLikelihood) else {}
+    found = likelihoods(model, importance) if isinstance(model.game, HasLikelihood) else {}
     began = time.monotonic()
     model.sample(SAMPLED, seed=0)
     found[SECONDS] = time.monotonic() - began
@@ -32,10 +32,12 @@ def model_costs(run: RunDirectory, checkpoint: str) -> dict[str, float]:
     return found
 
 
-def likelihoods(model: Model) -> dict[str, float]:
-    """Bits per dimension of images that were held out, and how far they are above those of images that were trained on."""
-    trained_on, held_out = bits_of_run(model, LOOKED_AT)
-    assert isinstance(model.game, HasLikelihood)
+def likelihoods(model: Model, importance: int | None) -> dict[str, float]:
+    """Bits per dimension of images that were held out, and how far they are above those of images that were trained on. `importance`: the
+    number of latents for each image, of models that are autoencoders.
+    """
+    latents = importance if isinstance(model.game, WeighsLatents) else None
+    trained_on, held_out = bits_of_run(model, LOOKED_AT, latents)
     if held_out is None:
         return {}
-    return {BITS.format(kind=model.game.likelihood_kind): held_out.mean, GAP: held_out.mean - trained_on.mean}
+    return {BITS.format(kind=likelihood_kind(model, latents)): held_out.mean, GAP: held_out.mean - trained_on.mean}

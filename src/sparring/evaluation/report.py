@@ -64,6 +64,10 @@ EXPLANATIONS = {
         "Mean absolute difference between the value asked for and the one that a linear model of features of real images finds.",
         "Read it beside the same of real images, and of shuffled labels, which is what a generator reaches that ignores them.",
     ),
+    "recognized": (
+        "Share of the images of a class that a linear classifier of features of real images takes for that class.",
+        "Read it beside the same of real images that the classifier was not fitted to.",
+    ),
     "class accuracy": (
         "Share of the samples that the classifier assigns to the requested class.",
         "The classifier makes errors, too, and typical images of a class are easier to classify than real ones.",

@@ -1,17 +1,15 @@
 """The scores of judged images against real ones, each with its protocol and standard error."""
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from sparring.core.errors import DataError
 from sparring.evaluation.feature_cache import ImageFeatures
 from sparring.evaluation.features import Extractor
-from sparring.evaluation.image_sets import ImageSet
 from sparring.metrics import frechet_distance
 from sparring.metrics.frechet_distance import Gaussian
 from sparring.metrics.kernel_distance import kernel_distance
@@ -103,9 +101,7 @@ def compute_scores(
     scores += neighbor_scores(neighborhoods, protocol)
     if own_real.mean_distance < SAME_FEATURES * real.rows.norm(dim=1).mean().item():
         raise DataError(f"All {len(real):,} real images have the same {extractor.name} features, so nothing can be judged against them.")
-    diversity = own_fake.mean_distance / own_real.mean_distance
-    error = math.hypot(own_fake.mean_distance_error, diversity * own_real.mean_distance_error) / own_real.mean_distance
-    scores.append(Score("diversity", diversity, "near 1", protocol, error))
+    scores.append(diversity_score(own_real, own_fake, protocol))
     comparison = own_real.nearest_distance if held_out is None else nearest_distances(held_out, real.rows)
     memorized = memorization(neighborhoods.nearest_distance, comparison)
     scores.append(Score("memorization", memorized.nearer, "near 0.5", protocol, memorized.nearer_error))
@@ -155,6 +151,15 @@ def neighbor_scores(neighborhoods: Neighborhoods, protocol: Protocol, label: str
     ]
 
 
+def diversity_score(real: OwnNeighbors, fake: OwnNeighbors, protocol: Protocol, label: str | None = None) -> Score:
+    """Mean distance of two samples, in units of that of two real images."""
+    if not real.mean_distance:  # all real images of a class are one
+        return Score("diversity", float(not fake.mean_distance), "near 1", protocol, None, label)
+    diversity = fake.mean_distance / real.mean_distance
+    error = math.hypot(fake.mean_distance_error, diversity * real.mean_distance_error) / real.mean_distance
+    return Score("diversity", diversity, "near 1", protocol, error, label)
+
+
 def binomial_error(share: float, n: int) -> float:
     """Standard error of a share of `n` items (Agresti and Coull 1998), which is not 0 when the share is 0 or 1."""
     middle = (share * n + 2) / (n + 4)
@@ -166,33 +171,3 @@ def class_accuracy_score(predicted: Tensor | None, requested: Tensor | int, prot
     assert predicted is not None
     share = (predicted == requested).double().mean().item()
     return Score("class accuracy", share, "higher", protocol, binomial_error(share, len(predicted)), label)
-
-
-def per_class_scores(
-    real: ImageSet, fake: ImageSet, real_features: ImageFeatures, fake_features: ImageFeatures, extractor: Extractor, protocol: Protocol
-) -> list[Score]:
-    """Distances and neighbor scores within each class that has enough images on both sides; empty if the classes differ or are unknown.
-
-    `protocol` is that of the scores over all images.
-    """
-    if real.labels is None or fake.labels is None or real.classes != fake.classes:
-        return []
-    scores = []
-    for label, name in enumerate(real.classes):
-        of_real, of_fake = torch.from_numpy(real.labels == label), torch.from_numpy(fake.labels == label)
-        a, b = real_features.rows[of_real], fake_features.rows[of_fake]
-        if min(len(a), len(b)) < MIN_CLASS_IMAGES:
-            continue
-        of_class = replace(protocol, n_real=len(a), n_fake=len(b))
-        plain = frechet_distance.gaussian_frechet_distance(Gaussian.fit(a), Gaussian.fit(b))
-        warning = small_sample_warning(min(len(a), len(b)), a.shape[1])
-        scores.append(Score(extractor.score_name("FD"), plain, "lower", of_class, label=name, warning=warning))
-        distance = kernel_distance(a, b)
-        scores.append(Score(extractor.score_name("KD"), float(distance), "lower", of_class, distance.standard_error, name))
-        ks = (PRECISION_NEIGHBORS, COVERAGE_NEIGHBORS)
-        own = OwnNeighbors.find(a, COVERAGE_NEIGHBORS), OwnNeighbors.find(b, COVERAGE_NEIGHBORS)
-        scores += neighbor_scores(Neighborhoods.find(a, b, ks, *own), of_class, name)
-        if extractor.name == "classifier":
-            predicted = None if fake_features.predicted_classes is None else fake_features.predicted_classes[of_fake]
-            scores.append(class_accuracy_score(predicted, label, of_class, name))
-    return scores

@@ -110,6 +110,15 @@ class HasLikelihood(Protocol):
 
 
 @runtime_checkable
+class WeighsLatents(Protocol):
+    """Knows a bound of how likely samples are that rises to the truth with the number of latents drawn for each."""
+
+    def importance_weighted(self, samples: Float[Tensor, "n ..."], labels: Labels | None, k: int) -> Float[Tensor, " n"]:
+        """A lower bound of the logarithm of the probability of each sample, from `k` latents (Burda et al. 2016, equation 8)."""
+        ...
+
+
+@runtime_checkable
 class Encodes(Protocol):
     """Finds the latents of samples."""
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from sparring.core.errors import SettingsError
 from sparring.data.dataset import Dataset
 from sparring.data.store import Store
-from sparring.games.capabilities import DrawsRowByRow, Encodes, HasLikelihood, LikelihoodKind
+from sparring.games.capabilities import DrawsRowByRow, Encodes, HasLikelihood, WeighsLatents
 from sparring.games.game import evaluating
 from sparring.games.image_likelihood import images_at_once
 from sparring.inference.data_of_model import training_data
@@ -21,6 +21,9 @@ from sparring.losses.likelihoods import bits_per_dimension
 from sparring.modalities import MODALITIES
 from sparring.runs.config import read_config, settings_of
 from sparring.runs.run_directory import RunDirectory
+
+MOST_LATENTS = 10_000
+"""Number of latents that an image's likelihood is computed from, at most."""
 
 
 @dataclass(frozen=True)
@@ -36,19 +39,30 @@ class MeanBits:
         return f"{self.mean:.3f} ± {self.error:.3f} bits per dimension ({self.images:,} images)"
 
 
-def likelihood_kind(model: Model) -> LikelihoodKind:
-    """What the model's likelihood is. SettingsError if it has none."""
+def likelihood_kind(model: Model, importance: int | None = None) -> str:
+    """What the model's likelihood is: "exact", "dequantized bound", "ELBO" or, with `importance` latents for each image, "IWAE-64".
+    SettingsError if it has none, or none from several latents.
+    """
     game = model.latent_game
     if not isinstance(game, HasLikelihood):
         raise SettingsError(f"{model.source} has no likelihood: it only makes samples. pixelcnn, glow, realnvp, vae and flowgan have one.")
-    return game.likelihood_kind
+    if importance is None:
+        return game.likelihood_kind
+    if not 1 <= importance <= MOST_LATENTS:
+        raise SettingsError(f"importance is a number of latents for each image, from 1 to {MOST_LATENTS:,}, not {importance}.")
+    if not isinstance(game, WeighsLatents):
+        raise SettingsError(
+            f"{model.source} has a likelihood of another kind ({game.likelihood_kind}), which needs no latents: leave importance out. "
+            "It is for variational autoencoders (vae)."
+        )
+    return "ELBO" if importance == 1 else f"IWAE-{importance}"
 
 
-def bits_of(model: Model, data: Dataset, indices: Int64[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Bits per dimension of images of a dataset. Each depends on its image alone. SettingsError if the model has no likelihood, or images
-    need classes and have none.
+def bits_of(model: Model, data: Dataset, indices: Int64[np.ndarray, " n"], importance: int | None = None) -> Float[np.ndarray, " n"]:
+    """Bits per dimension of images of a dataset, of the kind that `likelihood_kind` says. Each depends on its image alone. SettingsError if
+    the model has no likelihood, or images need classes and have none.
     """
-    likelihood_kind(model)
+    likelihood_kind(model, importance)
     game, found = cast(Any, model.game), []
     piece = images_at_once(model.spec.shape)
     for start in range(0, len(indices), piece):
@@ -56,7 +70,11 @@ def bits_of(model: Model, data: Dataset, indices: Int64[np.ndarray, " n"]) -> Fl
         labels = batch.labels if game.conditional else None
         if game.conditional and labels is None:
             raise SettingsError(f"{model.source} was trained with classes: give images with the same classes, in a folder for each.")
-        found.append(bits_per_dimension(game.log_likelihood(batch.samples, labels), math.prod(model.spec.shape)).cpu())
+        if importance is None:
+            logs = game.log_likelihood(batch.samples, labels)
+        else:
+            logs = game.importance_weighted(batch.samples, labels, importance)
+        found.append(bits_per_dimension(logs, math.prod(model.spec.shape)).cpu())
     return torch.cat(found).double().numpy()
 
 
@@ -65,10 +83,10 @@ def mean_bits(bits: Float[np.ndarray, " n"]) -> MeanBits:
     return MeanBits(float(bits.mean()), float(bits.std(ddof=1) / len(bits) ** 0.5) if len(bits) > 1 else math.nan, len(bits))
 
 
-def bits_of_run(model: Model, most: int) -> tuple[MeanBits, MeanBits | None]:
+def bits_of_run(model: Model, most: int, importance: int | None = None) -> tuple[MeanBits, MeanBits | None]:
     """Bits of images that a run was trained on, and of those that it held out (None: none), at most so many of each."""
     parts = [part for part in parts_of_run(model) if part is not None]
-    found = [mean_bits(bits_of(model, part, spread(len(part), most))) for part in parts]
+    found = [mean_bits(bits_of(model, part, spread(len(part), most), importance)) for part in parts]
     return found[0], found[1] if len(found) > 1 else None
 
 

@@ -9,6 +9,7 @@ from sparring.interop import (
     biggan_pytorch,
     cyclegan_pix2pix_pytorch,
     dcgan_example,
+    lightweight_gan,
     nvidia_state_dicts,
     nvidia_stylegan2,
     rosinality_stylegan2,
@@ -40,6 +41,13 @@ class Program:
     """What the program calls a `torch.nn.Sequential` that is all of a network: "model." for "model.0.weight"."""
     as_pair: bool = True
     """Whether a generator and a discriminator make one model, as far as files tell."""
+    average: str = "ema"
+    """What the name of a generator has in it, or is, whose weights are moving averages."""
+
+    def is_average(self, place: str) -> bool:
+        """Whether a network of that name has moving averages for weights."""
+        name = place.lower()
+        return "ema" in name or name.rpartition(".")[2] == self.average
 
 
 def _as_nvidia(describe: Callable[[Networks], dict[str, PickledModule]], networks: Networks, path: Path) -> OfficialWeights:
@@ -74,6 +82,14 @@ PROGRAMS = (
         lambda networks, path: biggan_pytorch.convert_biggan(networks.only(), path),
         ("linear.weight", "blocks.0.0.conv1.weight", "output_layer.2.weight"),
         as_pair=False,
+    ),
+    Program(
+        "lucidrains' lightweight-gan",
+        lightweight_gan.role_of,
+        lightweight_gan.convert_lightweight_gan,
+        ("initial_conv.0.weight", "layers.0.0.0.net.0.weight", "out_conv.weight"),
+        as_pair=False,
+        average="ge",
     ),
     Program(
         "pytorch-CycleGAN-and-pix2pix, CUT",
@@ -128,7 +144,7 @@ def convert_networks(states: dict[str, State], path: Path, network: str | None =
 
 def _the_one(found: list[FoundNetwork], role: Role, path: Path) -> FoundNetwork | None:
     of_role = [each for each in found if each.role == role]
-    averages = [each for each in of_role if "ema" in each.place.lower()]
+    averages = [each for each in of_role if each.program.is_average(each.place)]
     of_role = averages if len(averages) == 1 else of_role
     if len(of_role) > 1:
         names = ", ".join(each.place for each in of_role)

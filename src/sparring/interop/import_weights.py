@@ -15,8 +15,8 @@ from sparring.interop.read_official_files import read_official_file
 
 def import_weights(path: str | os.PathLike[str], out: str | os.PathLike[str] | None = None, *, network: str | None = None) -> Model:
     """Load the networks in a file of another program as a model: `.pkl` of NVIDIA's StyleGAN2 and StyleGAN2-ADA, or a checkpoint of torch
-    or safetensors with networks of these, of rosinality's StyleGAN2, BigGAN-PyTorch, pytorch-CycleGAN-and-pix2pix, CUT, or PyTorch's DCGAN
-    example, wherever in the file they lie.
+    or safetensors with networks of these, of rosinality's StyleGAN2, BigGAN-PyTorch, pytorch-CycleGAN-and-pix2pix, CUT, lightweight-gan, or
+    PyTorch's DCGAN example, wherever in the file they lie.
 
     No code from the file is executed, and nothing is downloaded. `out` is a folder to save the model in, which `load` reads. `network`
     names one of several networks in the file. Raises a CheckpointError that lists all tensors that are missing or left over, and a

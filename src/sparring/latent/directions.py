@@ -12,7 +12,8 @@ from torch.nn.functional import adaptive_avg_pool2d, one_hot
 from sparring.core.errors import SettingsError
 from sparring.inference.model import Model
 from sparring.latent.mixing import POOLED_SIDE
-from sparring.latent.space import FoundPoints, Images, Label, LatentSpace, Points
+from sparring.latent.points import ImagesOfPoints, Points
+from sparring.latent.space import Images, Label, LatentSpace
 from sparring.nets import biggan
 from sparring.nets.blocks.equalized_lr import Linear
 from sparring.nets.style_generator import StyleGenerator
@@ -182,7 +183,7 @@ def _feature_map_directions(space: LatentSpace, count: int, seed: int) -> Float[
 
 def move_along_direction(
     model: Model,
-    images: Sequence[int] | FoundPoints,
+    images: ImagesOfPoints,
     found: Directions,
     *,
     which: int = 0,

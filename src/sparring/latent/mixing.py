@@ -8,7 +8,8 @@ from torch import Tensor
 
 from sparring.core.errors import SettingsError
 from sparring.inference.model import Model
-from sparring.latent.space import FoundPoints, Label, LatentSpace
+from sparring.latent.points import ImagesOfPoints
+from sparring.latent.space import Label, LatentSpace
 from sparring.nets.style_generator import StyleGenerator
 
 
@@ -28,13 +29,13 @@ POOLED_SIDE = 4
 
 
 def style_mixing_grid(
-    model: Model, coarse: Sequence[int] | FoundPoints, fine: Sequence[int] | FoundPoints, *, layer: int | None = None, label: Label = None
+    model: Model, coarse: ImagesOfPoints, fine: ImagesOfPoints, *, layer: int | None = None, label: Label = None
 ) -> Float[Tensor, "rows_and_one columns_and_one c h w"]:
     """Grid of images with the coarse styles of each row's image and the fine styles of each column's image.
 
     The first column has the rows' own images, the first row the columns' own images, and the corner is white. `coarse` and `fine` are
-    seeds whose first samples are used, or points. `layer` is the first layer with fine styles; by default the first at 16x16. Raises a
-    SettingsError for generators without styles.
+    seeds whose first samples are used, or points that were found. `layer` is the first layer with fine styles; by default the first at
+    16x16. Raises a SettingsError for generators without styles.
     """
     space = LatentSpace(model)
     if not isinstance(space.generator, StyleGenerator):

@@ -14,7 +14,8 @@ from sparring.core.batch import Labels
 from sparring.core.errors import SettingsError
 from sparring.games.capabilities import Encodes
 from sparring.inference.model import Model
-from sparring.latent.space import Images, Label, LatentSpace, Points, frozen
+from sparring.latent.points import Points
+from sparring.latent.space import Images, Label, LatentSpace, frozen
 
 WARMUP_SHARE, DECAY_SHARE = 0.05, 0.25
 """Shares of the steps in which the learning rate rises from zero and falls back to zero (Karras et al. 2020, appendix D)."""

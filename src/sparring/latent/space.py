@@ -3,30 +3,26 @@
 Points are tensors of shape (n, layers, style) in w and (n, latent) in z.
 """
 
-import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from sparring.core.batch import Labels
-from sparring.core.errors import DataError, SettingsError
+from sparring.core.errors import SettingsError, listed
 from sparring.games.capabilities import DrawsRowByRow
 from sparring.games.game import evaluating
 from sparring.games.latent_game import SAMPLE_CHUNK
 from sparring.inference.labels import Asked, labels_of
 from sparring.inference.model import Model
+from sparring.latent.points import FoundPoints, ImagesOfPoints, Points, digest_of_weights
 from sparring.nets.forward_hooks import record_feature_maps
 from sparring.nets.style_generator import StyleGenerator
 
 Label = Asked | None
 Images = Float[Tensor, "n c h w"]
-Points = Float[Tensor, "n *point"]
 Maps = Float[Tensor, "_ channels h w"]
 Classes = Labels | Float[Tensor, "n classes"] | None
 """Labels, a weight for each class, or None without classes."""
@@ -50,20 +46,52 @@ class LatentSpace:
         generator = self.generator
         self.has_styles = isinstance(generator, StyleGenerator)
 
-    def points_of(self, images: "Sequence[int] | FoundPoints", label: Label = None) -> tuple[Points, Labels | None]:
+    def points_of(self, images: ImagesOfPoints, label: Label = None) -> tuple[Points, Labels | None]:
         """The points and the classes of images: of the first sample of each seed, or of points that were found earlier (see `read_points`).
-        Raises a SettingsError for points of another latent space.
+        Classes are None where they are not told beside the points. Raises a SettingsError for points of another model.
         """
-        if not isinstance(images, FoundPoints):
-            return self.points_of_seeds(images, label), self.sample_labels([*images], label)
-        points, wanted = images.points, tuple(self.sample_points(1, 0).shape[1:])
-        if tuple(points.shape[1:]) != wanted or not len(points):
-            raise SettingsError(
-                f"The points have the shape {tuple(points.shape)}, and those of {self.model.source} are (number, "
-                f"{', '.join(map(str, wanted))}): they were found with another model."
+        if isinstance(images, FoundPoints):
+            return self._points_found(images, label)
+        seeds = [image for image in images if not isinstance(image, FoundPoints)]
+        if len(seeds) == len(images):
+            return self.points_of_seeds(seeds, label), self.sample_labels(seeds, label)
+        pieces = [self.points_of(image if isinstance(image, FoundPoints) else [image], label) for image in images]
+        labels = [labels for _, labels in pieces if labels is not None]
+        told = None if self.has_styles or len(labels) < len(pieces) else torch.cat(labels)
+        return torch.cat([points for points, _ in pieces]), told
+
+    def _points_found(self, found: FoundPoints, label: Label) -> tuple[Points, Labels | None]:
+        if problems := self.misfits(found):
+            raise SettingsError(problems[0] if len(problems) == 1 else listed("These points are not this model's:", problems))
+        labels = found.labels if label is None and found.labels is not None else self.sample_labels(len(found.points), label)
+        return found.points.to(self.game.device), None if labels is None else labels.to(self.game.device)
+
+    def misfits(self, found: FoundPoints) -> list[str]:
+        """A sentence for each reason why points that were found are not this model's, or [] if they are."""
+        source, wanted, own = self.model.source, tuple(self.sample_points(1, 0).shape[1:]), tuple(found.points.shape[1:])
+        problems = []
+        if not len(found.points):
+            problems.append("There are no points in the file.")
+        if len(own) != len(wanted):
+            names = {1: "z (a generator without styles)", 2: "w (a generator with styles)"}
+            problems.append(f"The points are of {names.get(len(own), 'another space')}, and {source} needs those of {names[len(wanted)]}.")
+        elif own != wanted:
+            problems.append(f"The points have the shape {own}, and those of {source} have {wanted}: they were found with another model.")
+        if found.image_shape is not None and found.image_shape != tuple(self.model.spec.shape):
+            problems.append(
+                f"The points are of images of shape {found.image_shape} (channels, height, width), and {source} makes "
+                f"{tuple(self.model.spec.shape)}."
             )
-        labels = images.labels if label is None and images.labels is not None else self.sample_labels(len(points), label)
-        return points.to(self.game.device), None if labels is None else labels.to(self.game.device)
+        if not problems and found.weights is not None and found.weights != self.digest_of_weights():
+            problems.append(
+                f"The points were found with other weights than those of {source}: with another model or checkpoint. Name that one, or run "
+                "sparring latent project again."
+            )
+        return problems
+
+    def digest_of_weights(self) -> str:
+        """What tells the weights of the network that draws from others."""
+        return digest_of_weights(cast("nn.Module", self.generator))
 
     def points_of_seeds(self, seeds: Sequence[int], label: Label = None) -> Points:
         """The point of the first sample of each seed."""
@@ -133,30 +161,6 @@ class LatentSpace:
                 found.setdefault(side, []).append(summary(output.float()))
                 names[side] = name
         return torch.cat(images), {side: torch.cat(pieces) for side, pieces in found.items()}, names
-
-
-@dataclass(frozen=True)
-class FoundPoints:
-    """Points that were found for images, and their classes where the latent does not say them."""
-
-    points: Points
-    labels: Labels | None = None
-
-
-def read_points(path: Path) -> FoundPoints:
-    """The points in a points.npz that `sparring latent project` wrote. Raises a DataError if there are none."""
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            found = content.get("labels")
-            labels = None if found is None else torch.from_numpy(np.asarray(found, np.int64 if found.ndim == 1 else np.float32))
-            return FoundPoints(torch.from_numpy(np.asarray(content["points"], np.float32)), labels)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as problem:
-        raise DataError(f"{path} cannot be read as points: {problem}. Give the points.npz of sparring latent project.") from None
-
-
-def first_of(found: FoundPoints) -> FoundPoints:
-    """The first of the points alone."""
-    return FoundPoints(found.points[:1], None if found.labels is None else found.labels[:1])
 
 
 class frozen:  # noqa: N801 (a context manager)

@@ -14,7 +14,8 @@ from sparring.inference.interpolation import spherical
 from sparring.inference.model import Model
 from sparring.inference.sampling import in_proportion
 from sparring.latent.directions import Directions, find_directions
-from sparring.latent.space import Classes, FoundPoints, Images, LatentSpace, Points
+from sparring.latent.points import FoundPoints, Points
+from sparring.latent.space import Classes, Images, LatentSpace
 from sparring.nets.style_generator import StyleGenerator
 
 DIRECTIONS = 8
@@ -38,7 +39,7 @@ class Steering:
     label: str | int | None = None
     """Class of all images, for conditional generators. None: every class in turn."""
     to: int | None = None
-    """Seed of the images to walk towards, along a great circle in z. None: no walk."""
+    """Seed of the images to walk towards, along a great circle in z; from a point in w, in a straight line. None: no walk."""
     at: float = 0.5
     """Share of the way that was walked, from 0 to 1."""
     truncation: float | None = None
@@ -112,8 +113,6 @@ def _problems_of(space: LatentSpace, steering: Steering, points: FoundPoints | N
         elif not 0 <= first < last <= layers:
             found.append(f"layers must be two numbers from 0 to {layers}, the smaller first, not {first} and {last}.")
     if points is not None:
-        if steering.to is not None:
-            found.append("A point is no seed, so there is no walk from it to another seed.")
         if not 0 <= steering.point < len(points.points):
             found.append(f"There is no point {steering.point}: they are numbered from 0 to {len(points.points) - 1}.")
         if steering.number != 1:
@@ -144,9 +143,19 @@ def _found(space: LatentSpace, steering: Steering, points: FoundPoints) -> tuple
     places, labels = space.points_of(points, steering.label)
     chosen = slice(steering.point, steering.point + 1)
     places = places[chosen]
+    if steering.to is not None:
+        places = _walked(space, places, steering)
     if space.has_styles and steering.truncation is not None:
         places = torch.lerp(space.generator.mean.expand_as(places), places, steering.truncation)
     return places, None if labels is None else labels[chosen]
+
+
+def _walked(space: LatentSpace, places: Points, steering: Steering) -> Points:
+    """The place on the way from one that was found to the first image of a seed."""
+    end = space.points_of_seeds([cast(int, steering.to)], steering.label)
+    if space.has_styles:
+        return torch.lerp(places, end, steering.at)
+    return spherical(places[0], end[0], steering.at)[None]
 
 
 def _change(found: Directions, moves: Mapping[int, float], places: Points, layers: tuple[int, int] | None) -> Change:

@@ -12,10 +12,11 @@ from sparring.core.batch import Labels
 from sparring.core.settings_checks import Ranges
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame, Weights
-from sparring.games.adversarial_settings import doubling_problems, mixing_problems
+from sparring.games.adversarial_settings import doubling_problems, mixing_problems, square_problems
 from sparring.games.step_context import StepContext
 from sparring.losses.objectives import ObjectiveName
 from sparring.nets import fastgan as nets
+from sparring.nets import lightweight_gan
 from sparring.nets.dcgan import Norm
 
 
@@ -70,6 +71,13 @@ class FastGAN(AdversarialRecipe):
     generator from 64x64 on.)"""
     channel_max: int = 128
     """Largest number of channels. (The authors: 1024.)"""
+    generator: Literal["paper", "lightweight"] = "paper"
+    """Generator: that of the paper, or that of lucidrains' lightweight-gan, whose weights can be imported (up to 1024x1024). The latter has
+    latent_size channels at 4x4, and 3 from 512x512 on."""
+    attention: tuple[int, ...] = ()
+    """Sides of feature maps with attention in the lightweight generator, such as 32."""
+    frequencies: bool = False
+    """Let cosine transforms of small maps scale the channels of large ones in the lightweight generator, in place of weighted means."""
     objective: ObjectiveName = "hinge"
     """Losses of generator and discriminator. (For the others, see `sparring train dcgan --help`.)"""
     spectral_norm: bool = True
@@ -85,7 +93,15 @@ class FastGAN(AdversarialRecipe):
 
     def incompatibilities(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        found = super().incompatibilities(spec) + doubling_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
+        found = super().incompatibilities(spec)
+        if self.generator == "lightweight":
+            found += square_problems(self, spec, nets.MIN_SIDE, lightweight_gan.MAX_SIDE)
+        else:
+            found += doubling_problems(spec, nets.MIN_SIDE, nets.MAX_SIDE)
+        if self.generator == "paper" and (self.attention or self.frequencies):
+            found.append("attention and frequencies are for the lightweight generator. Set generator=lightweight, or leave them out.")
+        if wrong := [side for side in self.attention if side not in {4 << power for power in range(spec.height.bit_length() - 3)}]:
+            found.append(f"attention is at sides 4, 8, ... below that of the images, {spec.height}, not at {', '.join(map(str, wrong))}.")
         found += mixing_problems(self.penalized, self.discriminator_norm)
         if self.condition != "none":
             found.append("fastgan has no classes in its paper. Leave condition out, or train another recipe, for example cgan.")
@@ -99,7 +115,11 @@ class FastGAN(AdversarialRecipe):
         """See AdversarialRecipe."""
         plan = spec.doublings
         widths = nets.widths(plan.side, self.channel_base, self.channel_max)
-        generator = nets.Generator(widths, spec.channels, self.latent_size, plan.smallest_map)
+        if self.generator == "lightweight":
+            theirs = lightweight_gan.widths(plan.side, self.latent_size, self.channel_base, self.channel_max)
+            generator = lightweight_gan.Generator(theirs, spec.channels, attended=self.attention, frequencies=self.frequencies)
+        else:
+            generator = nets.Generator(widths, spec.channels, self.latent_size, plan.smallest_map)
         decodes = self.reconstruction > 0
         return generator, nets.Discriminator(widths, spec.channels * self.packing, self.discriminator_norm, decodes=decodes)
 

@@ -45,7 +45,7 @@ class Answers:
             "open": lambda _, opened: (self.described(opened), b""),
             "directions": steer.directions,
             "steer": lambda asked, opened: steer.steered(asked, opened, self.models),
-            "mix": steer.mixed,
+            "mix": lambda asked, opened: steer.mixed(asked, opened, self.models),
             "lines": lambda asked, opened: self._of_kind(opened).drawn(asked, opened),
             "save": lambda asked, opened: self._of_kind(opened).saved(asked, opened),
             "translate": translate.translated,

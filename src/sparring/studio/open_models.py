@@ -8,7 +8,8 @@ from sparring.core.errors import CheckpointError, SettingsError, SparringError
 from sparring.inference.load import load
 from sparring.inference.model import Model
 from sparring.latent.directions import Directions
-from sparring.latent.space import FoundPoints, LatentSpace, read_points
+from sparring.latent.points import FoundPoints, read_points
+from sparring.latent.space import LatentSpace
 from sparring.latent.steering import SteeringMethod, steering_directions
 from sparring.studio.places import Place, Places
 from sparring.training import checkpoints
@@ -84,11 +85,11 @@ class OpenModels:
 
     def points_for(self, opened: OpenModel) -> list[Place]:
         """The files of points whose images this model can draw."""
-        wanted = tuple(LatentSpace(opened.model).sample_points(1, 0).shape[1:])
+        space = LatentSpace(opened.model)
         fitting = []
         for place in self.places.points():
             try:
-                if tuple(self.points(place.id).points.shape[1:]) == wanted:
+                if not space.misfits(self.points(place.id)):
                     fitting.append(place)
             except SparringError:
                 continue

@@ -46,7 +46,7 @@ def steered(opened: OpenModel, steering: Steering, points: Place | None) -> Same
     moves = {"move": [f"{which}={distance!r}" for which, distance in steering.move.items()]} if steering.move else {}
     words = {**own, **moves, "points": None if points is None else points.path}
     imports = "" if points is None else "from pathlib import Path\n\n"
-    reader = "" if points is None else "from sparring.latent.space import read_points\n"
+    reader = "" if points is None else "from sparring.latent.points import read_points\n"
     return SameFile(
         _command("latent steer", opened, {**words, "out": "image.png"}),
         f"{imports}import sparring\n{reader}from sparring.latent.steering import Steering, steer\n\n"
@@ -64,20 +64,29 @@ def sampled(opened: OpenModel, number: int, seed: int, label: str | None, trunca
     )
 
 
-def mixed(opened: OpenModel, coarse: Sequence[int], fine: Sequence[int], layer: int, label: str | None) -> SameFile:
-    """Of a grid of mixed styles."""
+def mixed(
+    opened: OpenModel, coarse: Sequence[int | str], fine: Sequence[int], layer: int, label: str | None, points: Place | None
+) -> SameFile:
+    """Of a grid of mixed styles. `coarse`: seeds, or the images p0, p1 and so on of a file of points."""
     named = "" if label is None else f", label={label!r}"
+    file = None if points is None else points.path
+    rows = f"{tuple(coarse)}" if points is None else f"images_named({coarse!r}, read_points(Path({str(file)!r})))"
+    imports = "" if points is None else "from pathlib import Path\n\n"
+    reader = "" if points is None else "from sparring.latent.points import images_named, read_points\n"
     return SameFile(
-        _command("latent mix", opened, {"coarse": coarse, "fine": fine, "layer": layer, "label": label, "out": "image.png"}),
-        "import sparring\nfrom sparring.latent.mixing import style_mixing_grid\n\n"
-        f"images = style_mixing_grid({_load(opened)}, {tuple(coarse)}, {tuple(fine)}, layer={layer}{named})\n"
+        _command(
+            "latent mix", opened, {"coarse": coarse, "fine": fine, "layer": layer, "label": label, "points": file, "out": "image.png"}
+        ),
+        f"{imports}import sparring\nfrom sparring.latent.mixing import style_mixing_grid\n{reader}\n"
+        f"images = style_mixing_grid({_load(opened)}, {rows}, {tuple(fine)}, layer={layer}{named})\n"
         f'sparring.save_images(images.flatten(0, 1), "image.png", columns={len(fine) + 1})\n',
     )
 
 
-def walked(opened: OpenModel, seeds: Sequence[int]) -> str:
-    """The command for a film of a walk."""
-    return _command("interpolate", opened, {"seeds": seeds, "frames": 24, "out": "walk.gif"})
+def walked(opened: OpenModel, stops: Sequence[int | str], points: Place | None) -> str:
+    """The command for a film of a walk from seed to seed, or from the images p0, p1 and so on of a file of points."""
+    file = None if points is None else points.path
+    return _command("interpolate", opened, {"seeds": stops, "points": file, "frames": 24, "out": "walk.gif"})
 
 
 def lines(opened: OpenModel, number: int, seed: int, where: Sequence[str], *, frame: str) -> SameFile:

@@ -11,6 +11,7 @@ from sparring.games.capabilities import DrawsRowByRow
 from sparring.inference.model import Model
 from sparring.inference.sampling import in_proportion
 from sparring.latent.mixing import style_mixing_grid
+from sparring.latent.points import images_named
 from sparring.latent.space import LatentSpace
 from sparring.latent.steering import DIRECTIONS, FARTHEST, Steering, SteeringMethod, steer
 from sparring.media.image_files import grid, png
@@ -70,7 +71,9 @@ def steered(asked: Asked, opened: OpenModel, models: OpenModels) -> tuple[dict[s
     about = same.to_json()
     to = asked.whole_or_none("to", 0)
     if to is not None:
-        about["walk"] = same_file.walked(opened, [asked.whole("seed", 0, 0), to])
+        points = models.places.find(asked.text("points"))
+        begin = asked.whole("seed", 0, 0) if points is None else f"p{asked.whole('point', 0, 0)}"
+        about["walk"] = same_file.walked(opened, [begin, to], points)
     return about, png(grid(images))
 
 
@@ -124,14 +127,16 @@ def _samples(asked: Asked, opened: OpenModel) -> tuple[UInt8[np.ndarray, "n h w 
     return float_to_pixels(images).cpu().numpy(), same_file.sampled(opened, number, seed, label, truncation)
 
 
-def mixed(asked: Asked, opened: OpenModel) -> tuple[dict[str, Any], bytes]:
-    """A grid of images with the coarse styles of the rows and the fine styles of the columns."""
-    model = opened.model
+def mixed(asked: Asked, opened: OpenModel, models: OpenModels) -> tuple[dict[str, Any], bytes]:
+    """A grid of images with the coarse styles of the rows (of seeds, or of projected images) and the fine styles of the columns."""
+    model, named = opened.model, asked.text("points")
+    found = None if named is None else models.points(named)
     coarse, fine = asked.wholes("coarse", [0, 1, 2], MOST_MIXED), asked.wholes("fine", [3, 4, 5], MOST_MIXED)
     label = asked.text("label")
     space = LatentSpace(model)
     layers = int(space.generator.layers) if space.has_styles else 0
     layer = asked.whole("layer", min(int(space.generator.coarse_layers), layers - 1) if layers else 1, 1, max(1, layers - 1))
-    images = style_mixing_grid(model, coarse, fine, layer=layer, label=label)
+    rows = coarse if found is None else [f"p{which}" for which in range(min(len(found.points), MOST_MIXED))]
+    images = style_mixing_grid(model, images_named(rows, found), fine, layer=layer, label=label)
     sheet = grid(float_to_pixels(images.flatten(0, 1)).cpu().numpy(), columns=len(fine) + 1)
-    return same_file.mixed(opened, coarse, fine, layer, label).to_json(), png(sheet)
+    return same_file.mixed(opened, rows, fine, layer, label, models.places.find(named)).to_json(), png(sheet)

@@ -73,7 +73,7 @@ function sliders(context, state) {
   let playing = 0;
 
   const asked = () => ({
-    model: context.model, seed: state.seed, number: state.points ? 1 : state.number, label: state.label, to: state.points ? null : state.to, at: state.at,
+    model: context.model, seed: state.seed, number: state.points ? 1 : state.number, label: state.label, to: state.to, at: state.at,
     truncation: state.truncation, move: state.move, method: state.method, layers: Object.values(state.move).some(Boolean) ? state.layers : null,
     points: state.points, point: state.point,
   });
@@ -112,7 +112,7 @@ function sliders(context, state) {
     if (!playing) return;
     state.at = Math.round(1e4 * (state.at + Math.min(0.1, (now - last) / 2500))) / 1e4;
     last = now;
-    if (state.at >= 1) { state.seed = state.to; seed.value = state.seed; aim(random()); state.at = 0; }
+    if (state.at >= 1) { state.seed = state.to; seed.value = state.seed; state.points = null; if (begin) begin.value = ""; aim(random()); state.at = 0; }
     walk.set(state.at);
     await changed();
     if (playing) playing = requestAnimationFrame(tick);
@@ -154,8 +154,9 @@ function sliders(context, state) {
     (value) => { state.layers = value ? value.split("-").map(Number) : null; changed(); }) : null;
 
   // ---------------------------------------------------------------- projected images
-  const from = about.points.length ? field("Begin from", choice([["", "the seed"], ...about.points.flatMap((one) => Array.from({ length: Math.min(one.count, 50) }, (_, at) => [`${one.id} ${at}`, `${one.name}: image ${at + 1}`]))],
-    state.points ? `${state.points} ${state.point}` : "", (value) => { [state.points, state.point] = value ? [value.split(" ")[0], Number(value.split(" ")[1])] : [null, 0]; changed(); })) : null;
+  const begin = about.points.length ? choice([["", "the seed"], ...about.points.flatMap((one) => Array.from({ length: Math.min(one.count, 50) }, (_, at) => [`${one.id} ${at}`, `${one.name}: image ${at + 1}`]))],
+    state.points ? `${state.points} ${state.point}` : "", (value) => { [state.points, state.point] = value ? [value.split(" ")[0], Number(value.split(" ")[1])] : [null, 0]; changed(); }) : null;
+  const from = begin ? field("Begin from", begin) : null;
 
   const copies = el("div", { className: "faint" });
   const near = context.listed.kind === "run" ? button("Is it a copy?", async () => {
@@ -211,19 +212,21 @@ function mixing(context, state) {
   const put = shown(view, image);
   state.layer ??= about.coarse;
   const changed = async () => {
-    context.remember({ view: "mix", a: state.coarse.join("_"), b: state.fine.join("_"), layer: state.layer, label: state.label });
-    const answer = await live.ask("mix", { model: context.model, coarse: state.coarse, fine: state.fine, layer: state.layer, label: state.label });
+    context.remember({ view: "mix", a: state.coarse.join("_"), b: state.fine.join("_"), layer: state.layer, label: state.label, points: state.points });
+    const answer = await live.ask("mix", { model: context.model, coarse: state.coarse, fine: state.fine, layer: state.layer, label: state.label, points: state.points });
     if (put(answer)) same.show(answer.about);
   };
   const seeds = (name, key) => {
     const input = el("input", { type: "text", value: state[key].join(" "), onchange: () => { state[key] = numbers(input.value, state[key]); input.value = state[key].join(" "); changed(); } });
     return [field(name, input), group("", button("Random", () => { state[key] = state[key].map(random); input.value = state[key].join(" "); changed(); }, { "aria-label": `Random seeds for: ${name}` }))];
   };
+  const rows = about.points.length ? field("Rows from", choice([["", "the seeds"], ...about.points.map((one) => [one.id, `${one.name}: the first ${Math.min(one.count, 6)}`])], state.points ?? "",
+    (value) => { state.points = value || null; changed(); })) : null;
   context.main.append(el("div", { className: "split" },
     el("section", { className: "card sticky" }, view.place, el("div", { className: "row" }, button("Save image", () => view.blob && save(view.blob, "mix.png")), context.link()), view.error),
     el("section", { className: "stack" }, views(context, state, "mix"),
       el("div", { className: "card" },
-        ...seeds("A: coarse styles (rows)", "coarse"), ...seeds("B: fine styles (columns)", "fine"),
+        rows, ...seeds("A: coarse styles (rows)", "coarse"), ...seeds("B: fine styles (columns)", "fine"),
         slider("Fine from layer", { min: 1, max: about.layers - 1, step: 1, value: state.layer, change: (value) => { state.layer = value; changed(); } }).node,
         classes(about, state, changed),
         el("p", { className: "faint" }, "Up to six seeds each. The first column and row are the images themselves.")))), same.node);
