@@ -38,7 +38,7 @@ def _correct_value(value: str, kind: Any, flag: str) -> tuple[str, str]:  # noqa
     if kind is int and not _parses(int, value):
         if flag == "--size" and WIDTH_BY_HEIGHT.fullmatch(value):
             smaller = min(re.findall(r"\d+", value), key=int)
-            return value, f"{value!r} is a width and a height. Give one number, the shorter side: --size {smaller}."
+            return value, f"{value!r} is a width and a height. Give one number here: --size {smaller}."
         number = _whole_number(value)
         return value, f"{value!r} is not a whole number{f'; write {number}' if number is not None else ''}."
     if kind is float and not _parses(float, value):
