@@ -310,7 +310,7 @@ def _crop_warnings(origins: Int64[np.ndarray, "n 3"], names: Sequence[str], side
     which = f"{len(other):,} of {len(names):,} images ({name_examples([names[index] for index in other])})"
     if crop == "squash":
         return [
-            f"Squeezed to {'squares' if square else f'{sides[1]}x{sides[0]}'}: {which} are not {'square' if square else 'of its proportion'}."
+            f"Squeezed to {'squares' if square else f'{sides[1]}x{sides[0]}'}: {which} are not {'square' if square else 'of that shape'}."
         ]
     amount = f"on average {lost.mean():.0%} of each, at most {lost.max():.0%}" if lost.max() > lost.min() else f"{lost.max():.0%} of each"
     to = "the central square" if square else f"the middle, in the proportion of {sides[1]}x{sides[0]}"
