@@ -311,9 +311,10 @@ def _crop_warnings(origins: Int64[np.ndarray, "n 3"], names: Sequence[str], side
     if crop == "squash":
         return [f"Squeezed to {'squares' if square else resolution}: {which} are not {'square' if square else 'of that shape'}."]
     amount = f"on average {lost.mean():.0%} of each, at most {lost.max():.0%}" if lost.max() > lost.min() else f"{lost.max():.0%} of each"
+    to = "central square" if square else f"middle, in the proportion of {resolution}"
     return [
-        f"Cropped to the {'central square' if square else f'middle, in the proportion of {resolution}'}: {which} lose their sides, {amount}. "
-        "To keep all of each image: --crop pad (adds borders) or --crop squash (distorts)."
+        f"Cropped to the {to}: {which} lose their sides, {amount}. To keep all of each image: --crop pad (adds borders) or --crop squash "
+        "(distorts)."
     ]
 
 
