@@ -267,10 +267,16 @@ def test_recommendations() -> None:
     assert recommend(ImageSpec(512, 512, 3), measured(30_000), "cuda").recipe.batch_size == 8
 
 
-@pytest.mark.parametrize(("side", "width", "near"), [(48, 48, 32), (100, 100, 64), (4, 4, 8), (2048, 2048, 1024), (32, 64, 32)])
-def test_sides_that_nothing_suits(side: int, width: int, near: int) -> None:
-    with pytest.raises(SettingsError, match=rf"not {side}x{width}. Give --size {near}\.$"):
-        recommend(ImageSpec(side, width, 3, ("a", "b")), measured(), "cpu")
+@pytest.mark.parametrize(("height", "width", "near"), [(100, 100, "96"), (4, 4, "8"), (2048, 2048, "1024"), (50, 100, "96x48")])
+def test_sides_that_nothing_suits(height: int, width: int, near: str) -> None:
+    with pytest.raises(SettingsError, match=rf"images are {width}x{height} \(width x height\). Use --size, for example {near} or "):
+        recommend(ImageSpec(height, width, 3, ("a", "b")), measured(), "cpu")
+
+
+def test_rectangles_are_advised_on_as_squares_of_as_many_pixels() -> None:
+    wide, square = (recommend(ImageSpec(*sides, 3), measured(), "cpu") for sides in ((32, 128), (64, 64)))
+    assert wide == square
+    assert recommend(ImageSpec(8, 12, 3), measured(), "cpu").reason.startswith("StyleGAN2 also generates images of 12x8.")
 
 
 class StoppedError(SparringError):
@@ -333,7 +339,7 @@ def test_a_prepared_store(store: Store, fast: None) -> None:
         ({"sice": 32}, "Did you mean 'size'"),
         ({"minutes": -1}, "minutes must be at least 0"),
         ({"size": 0}, "size is 0"),
-        ({"size": 24}, "not 24x24. Give --size 16"),
+        ({"size": 50}, "images are 50x50 (width x height). Use --size"),
         ({"threads": -1}, "threads must be at least 0"),
     ],
 )

@@ -163,7 +163,7 @@ def test_quadrants_are_numbered_by_rows() -> None:
 
 @torch.no_grad()
 def test_noise_is_each_images_own_in_training_and_constant_after_it() -> None:
-    noise = Noise(8)
+    noise = Noise((8, 8))
     maps = torch.randn(2, 3, 8, 8)
     assert torch.equal(noise(maps), maps), "it begins at zero"
     noise.strength.fill_(0.5)

@@ -191,7 +191,7 @@ def test_k_discriminator_steps_see_k_batches_and_log_their_mean(store: Store) ->
 @pytest.mark.parametrize(
     ("settings", "spec", "words"),
     [
-        ({}, ImageSpec(28, 28, 1), ["16, 32, 64, 128 or 256", "28x28", "--size"]),
+        ({}, ImageSpec(50, 50, 1), ["16 to 256 pixels", "50x50", "--size"]),
         (
             {"batch_size": 0, "condition": "concatenate"},
             ImageSpec(32, 32, 1),

@@ -55,7 +55,7 @@ train dcgan
 train dcgan images
 train dcgan --data images --lr 3 --zork --size big
 train dcgan --data images --learnin-rate 3
-train dcgan --data images --size 128x192
+train dcgan --data images --size 128x200
 train dcgan --data images --size 128 192
 train dcgan --data images --size
 train dcgan --data images --betas 0.5
@@ -76,7 +76,7 @@ train dcgan --data images --verbose
 train pix2pix --data images --direction BtoA
 train dcgan --data nothing/here
 train dcgan --data images.npz --learning-rate -1 --width 0 --betas 1.5 2
-train dcgan --data images.npz --condition projection --packing 3 --size 20
+train dcgan --data images.npz --condition projection --packing 3 --size 50
 train cut --data images.npz
 playground --data ring8
 playground cyclegan

@@ -180,7 +180,7 @@ def test_what_does_not_fit_is_said() -> None:
     assert any("divide by zero" in problem for problem in R3GAN(spectral_norm=True).problems(SPEC))
     assert any("condition='projection'" in problem for problem in R3GAN(condition="auxiliary").problems(SPEC))
     assert any("group_size must divide" in problem for problem in R3GAN(group_size=48).problems(SPEC))
-    assert any("--size" in problem for problem in SMALL.problems(ImageSpec(24, 24, 3)))
+    assert any("--size" in problem for problem in SMALL.problems(ImageSpec(25, 25, 3)))
     assert R3GAN(condition="projection").problems(SPEC) == []
     packed = replace(SMALL, condition="projection", packing=2).build(SPEC)
     labels = torch.tensor([0, 1, 1, 0, 0, 1])

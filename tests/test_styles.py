@@ -133,7 +133,7 @@ def test_minibatch_deviation_by_hand() -> None:
 def test_a_styled_convolution_has_the_right_second_derivatives(up: bool) -> None:
     """As path length and unrolling need them; in float64 against finite differences."""
     torch.manual_seed(0)
-    layer = stylegan2.StyledConvolution(3, 4, 5, 8 if up else 4, up=up, clamp=None).double()
+    layer = stylegan2.StyledConvolution(3, 4, 5, (8, 8) if up else (4, 4), up=up, clamp=None).double()
     nn.init.constant_(layer.noise_strength, 0.3)
     x, w = torch.randn(2, 3, 4, 4).double().requires_grad_(), torch.randn(2, 5).double().requires_grad_()
     assert torch.autograd.gradcheck(lambda x, w: layer(x, w, "const"), (x, w))

@@ -58,13 +58,7 @@ class Preprocessing:
 
 def check_and_parse_background(preprocessing: Preprocessing) -> Color:
     """The background color as (red, green, blue). Raises a SettingsError that lists everything wrong with the settings."""
-    problems = type_problems(preprocessing)
-    if type(preprocessing.size) in {int, str}:
-        sides = preprocessing.sides
-        if sides is None:
-            problems.append(f"size is {preprocessing.size!r}: give the side of squares, such as 64, or width x height, such as 192x128.")
-        elif not 1 <= min(sides) <= max(sides) <= LARGEST_SIDE:
-            problems.append(f"size is {preprocessing.size}: {'it' if sides[0] == sides[1] else 'both'} must be from 1 to {LARGEST_SIDE}.")
+    problems = type_problems(preprocessing) + _size_problems(preprocessing.size)
     if isinstance(preprocessing.max_bad, int | float) and not 0 <= preprocessing.max_bad <= 1:
         problems.append(f"max_bad is {preprocessing.max_bad}: it must be a share from 0 to 1.")
     if isinstance(preprocessing.value_range, tuple) and not problems:
@@ -87,6 +81,18 @@ def check_and_parse_background(preprocessing: Preprocessing) -> Color:
     if problems or background is None:
         raise SettingsError(listed("These settings of the preprocessing cannot be used:", problems))
     return background
+
+
+def _size_problems(size: object) -> list[str]:
+    """What is wrong with a size; nothing where it has a wrong type, which is another problem."""
+    if isinstance(size, bool) or not isinstance(size, int | str):
+        return []
+    sides = sides_of(size)
+    if sides is None:
+        return [f"size is {size!r}: give the side of squares, such as 64, or width x height, such as 192x128."]
+    if 1 <= min(sides) <= max(sides) <= LARGEST_SIDE:
+        return []
+    return [f"size is {size}: {'it' if sides[0] == sides[1] else 'both'} must be from 1 to {LARGEST_SIDE}."]
 
 
 def _parse_color(written: object) -> Color | None:

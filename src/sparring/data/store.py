@@ -306,17 +306,15 @@ def _crop_warnings(origins: Int64[np.ndarray, "n 3"], names: Sequence[str], side
     other = np.flatnonzero(lost > LEAST_LOST).tolist()
     if not len(other) or crop in {"pad", "random"}:
         return []
-    square, lost = sides[0] == sides[1], lost[other]
+    square, lost, resolution = sides[0] == sides[1], lost[other], f"{sides[1]}x{sides[0]}"
     which = f"{len(other):,} of {len(names):,} images ({name_examples([names[index] for index in other])})"
     if crop == "squash":
-        return [
-            f"Squeezed to {'squares' if square else f'{sides[1]}x{sides[0]}'}: {which} are not {'square' if square else 'of its proportion'}."
-        ]
+        return [f"Squeezed to {'squares' if square else resolution}: {which} are not {'square' if square else 'of that shape'}."]
     amount = f"on average {lost.mean():.0%} of each, at most {lost.max():.0%}" if lost.max() > lost.min() else f"{lost.max():.0%} of each"
-    to = "the central square" if square else f"the middle, in the proportion of {sides[1]}x{sides[0]}"
+    to = "central square" if square else f"middle, in the proportion of {resolution}"
     return [
-        f"Cropped to {to}: {which} lose their sides, {amount}. To keep all of each image: --crop pad (adds borders) or "
-        "--crop squash (distorts)."
+        f"Cropped to the {to}: {which} lose their sides, {amount}. To keep all of each image: --crop pad (adds borders) or --crop squash "
+        "(distorts)."
     ]
 
 

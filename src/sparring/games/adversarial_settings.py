@@ -10,7 +10,7 @@ from torch import nn
 
 from sparring.core.data_spec import Spec
 from sparring.core.settings_checks import Ranges
-from sparring.data.images.image_sizes import MOST_OF_MAP, LEAST_OF_MAP, doubled_sizes_near, doublings, nearest_square
+from sparring.data.images.image_sizes import LEAST_OF_MAP, MOST_OF_MAP, doubled_sizes_near, doublings, nearest_square
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.image_recipe import unused_labels
 from sparring.games.recipe import Recipe

@@ -156,8 +156,8 @@ def quadrants_of(x: Float[Tensor, "n c h w"], quadrants: Int64[Tensor, " n"]) ->
 
 
 class Discriminator(nn.Module):
-    """From an image to the mean of 5x5 logits (more for larger rectangles), of which each sees a part of it. `widths` are the numbers of channels at sides 4, 8, and so
-    on; those of 4x4 and, but for images of 16x16, those at full side are not used.
+    """From an image to the mean of 5x5 logits (more for rectangles), of which each sees a part of it. `widths` are the numbers of
+    channels at sides 4, 8, and so on; those of 4x4 and, but for images of 16x16, those at full side are not used.
 
     `decodes`: with decoders that reconstruct what the discriminator sees from its maps, so that these keep what images are made of (section
     3.2 of the paper). They have half as many channels as the discriminator at the same side.

@@ -141,8 +141,8 @@ class Generator(nn.Module):
     """SNGAN's generator: a linear layer maps the latent to 4x4, each block doubles the side, and norm, ReLU and a 3x3 make the image.
 
     `width` is the number of channels at full resolution for images from 64x64 on; smaller networks have four times as many channels in all
-    feature maps (the papers use 64). `smallest_map`: its (height, width); `resolution` is that of squares with as many doublings. Two numbers of classes say how classes enter (0: not in this way): `concatenated` to the latent, or
-    `normalized`, by conditional batch norm.
+    feature maps (the papers use 64). `smallest_map`: its (height, width); `resolution` is that of squares with as many doublings. Two
+    numbers of classes say how classes enter (0: not in this way): `concatenated` to the latent, or `normalized`, by conditional batch norm.
     """
 
     def __init__(

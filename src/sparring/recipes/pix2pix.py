@@ -47,7 +47,9 @@ class Pix2Pix(PatchRecipe):
     paper: ClassVar[str] = (
         "Isola, Zhu, Zhou, Efros 2017: Image-to-Image Translation with Conditional Adversarial Networks (arXiv:1611.07004)"
     )
-    data: ClassVar[str] = "pairs of images: --data with --target, with --side-by-side, or with --inputs made of each image; squares or rectangles"
+    data: ClassVar[str] = (
+        "pairs of images: --data with --target, with --side-by-side, or with --inputs made of each image; squares or rectangles"
+    )
     translates = "paired"
     ranges: ClassVar[Ranges] = {
         **PatchRecipe.ranges,

@@ -21,15 +21,13 @@ def correct_values(argument: Argument, values: Sequence[str]) -> tuple[list[str]
         kinds = (inner[0],) * len(values) if inner[-1] is ... else inner
     corrected, wrong = [], []
     for value, kind in zip(values, kinds, strict=False):
-        own, problem = _correct_value(value, kind, argument.name)
+        own, problem = _correct_size(value) if kind == SIZE else _correct_value(value, kind, argument.name)
         corrected.append(own)
         wrong += [problem] if problem else []
     return corrected, f"{argument.name}: {' '.join(wrong)}" if wrong else ""
 
 
 def _correct_value(value: str, kind: Any, flag: str) -> tuple[str, str]:  # noqa: ANN401 (a type annotation)
-    if kind == SIZE:
-        return _correct_size(value)
     if get_origin(kind) in (Union, UnionType):
         tries = [_correct_value(value, one, flag) for one in get_args(kind)]
         return next((one for one in tries if not one[1]), tries[0])
@@ -38,7 +36,7 @@ def _correct_value(value: str, kind: Any, flag: str) -> tuple[str, str]:  # noqa
     if kind is int and not _parses(int, value):
         if flag == "--size" and WIDTH_BY_HEIGHT.fullmatch(value):
             smaller = min(re.findall(r"\d+", value), key=int)
-            return value, f"{value!r} is a width and a height. Give one number, the shorter side: --size {smaller}."
+            return value, f"{value!r} is a width and a height. Give one number here: --size {smaller}."
         number = _whole_number(value)
         return value, f"{value!r} is not a whole number{f'; write {number}' if number is not None else ''}."
     if kind is float and not _parses(float, value):

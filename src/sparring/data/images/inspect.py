@@ -173,8 +173,8 @@ def _shape_warnings(sizes: Mapping[tuple[int, int], int]) -> list[str]:
     rectangle = rectangle_for([size for size, count in sizes.items() for _ in range(count)], SIDE_OF_RECTANGLES)
     offer = "" if rectangle is None else f" To train on rectangles: --size {rectangle} (width x height), for recipes that can."
     return [
-        f"{oblong:,} of {sum(sizes.values()):,} images are not square: they are cropped to the central square, unless you give --crop pad or "
-        f"squash.{offer}"
+        f"{oblong:,} of {sum(sizes.values()):,} images are not square: they are cropped to the central square, unless you give --crop pad "
+        f"or squash.{offer}"
     ]
 
 
