@@ -41,7 +41,7 @@ class _Normalize(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401 # pyright: ignore[reportIncompatibleMethodOverride] (of the decorator)
         maps, weight, mean, inverse = ctx.saved_tensors
         gradient = gradients[0].permute(0, 2, 3, 1)
         count = maps[0].numel() // ctx.groups
