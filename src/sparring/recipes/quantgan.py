@@ -1,6 +1,5 @@
 """Quant GANs: paths of returns from temporal convolutions."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,11 +18,10 @@ class QuantGAN(TemporalRecipe):
     data: ClassVar[str] = "series (.csv, .parquet and others, or a data frame); prices with --returns"
     usual_window: ClassVar[int] = 127
     ranges: ClassVar[Ranges] = {**TemporalRecipe.ranges, "sums": {"at least": 0}}
-    of_older_runs: ClassVar[Mapping[str, object]] = {"sums": 0.0}
 
-    sums: float = 1.0
-    """Weight of the squared relative errors of the variances of returns and of their sums over 5, 20, 50 and all steps of a window, which
-    risks over many steps depend on. 0: none, as in the paper."""
+    sums: float = 0.0
+    """Weight of the squared relative errors of the variances of returns and of their sums over 5, 20, 50 and all steps of a window. Sums of
+    weeks and months are then as wide as the data's, but the memory of volatility is weaker. 0: none, as in the paper."""
 
     def build(self, spec: SeriesSpec) -> PathGame:
         """See Recipe."""
