@@ -98,7 +98,7 @@ def risks(model: Model, seed: int) -> dict[str, Any]:
     for way, volatility in ways.items():
         made = simulate(model, 2000, YEAR, seed, beside=["none"], volatility=volatility)
         paths = np.diff(np.log(made.paths[made.name][:, 0] / made.start.values[0]), axis=1, prepend=0.0)
-        found[way] = deviations(paths) | {"factors": made.settings["volatility factors"]}
+        found[way] = deviations(paths) | {"calibration": made.settings["calibration"]}
         for name, real in (("training", returns[:seen]), ("held out", returns[seen:])):
             months = real[: len(real) // MONTH * MONTH].reshape(-1, MONTH).sum(axis=1)
             beyond = exceedances(months, value_at_risk(paths[:, :MONTH].sum(axis=1))[:, None])

@@ -1,5 +1,6 @@
 """How much simulated returns move, brought to what training saw: of a series, of a regime, of all together."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -12,7 +13,7 @@ from sparring.data.series.series_dataset import split_holdout
 from sparring.inference.paths import UNKNOWN
 from sparring.inference.series_of_model import ModelSeries, series_of
 from sparring.inference.simulate import simulate
-from sparring.inference.volatility import FEWEST_WINDOWS, FREE_PATHS, deviation_of, volatility_of
+from sparring.inference.volatility import FEWEST_WINDOWS, FREE_PATHS, deviation_of, trailing_means, training_sums, volatility_of
 from support.fake_series import FakeGame, fake_model
 
 DAYS = 400
@@ -67,8 +68,9 @@ def test_paths_move_as_much_as_the_training_returns_however_many_are_asked_for()
     np.testing.assert_allclose(returns(3), calibrated[:3], atol=1e-12)
     about = simulate(model, 3, 12, beside=["none"], data=frame).to_json()
     assert any("has not learned" in note for note in about["notes"])  # a factor of four
-    assert about["volatility factors"] == [pytest.approx(deviation / own.std(), rel=1e-6)]
-    assert simulate(model, 3, 12, beside=["none"], data=frame, volatility="model").to_json()["volatility factors"] is None
+    assert about["calibration"]["factors"] == [pytest.approx(deviation / own.std(), rel=1e-6)]
+    assert about["calibration"]["weights of trailing means"] == [0.0]  # a packed model knows no sums
+    assert simulate(model, 3, 12, beside=["none"], data=frame, volatility="model").to_json()["calibration"] is None
 
 
 def test_each_series_has_its_own_factor_and_what_is_held_out_none() -> None:
@@ -82,6 +84,39 @@ def test_each_series_has_its_own_factor_and_what_is_held_out_none() -> None:
         assert seen.std() < logs.std() / 2  # the wild end is not among them
         factors = volatility_of(model, series, number, series.dataset.codes[number], UNKNOWN).factors
         assert factors == pytest.approx([seen.std() / made], rel=1e-3)
+
+
+def test_trailing_means_by_hand() -> None:
+    assert trailing_means(np.array([[4.0, 2.0, 0.0, -2.0]]), 2).tolist() == [[2.0, 3.0, 1.0, -1.0]]
+    assert trailing_means(np.array([4.0, 2.0]), 3).tolist() == [pytest.approx(4 / 3), 2.0]
+
+
+def test_sums_over_two_windows_move_as_much_as_in_training() -> None:
+    """Paths that take back a part of what they did the steps before: sums are too calm, steps are not."""
+    frame = shares().query("share == 'wild'")[["day", "price"]]
+
+    def back(numbers: np.ndarray, steps: int) -> np.ndarray:
+        every = np.random.default_rng(1).normal(size=(FREE_PATHS, 1, 64))
+        calm = every[:, :, 8:] - 0.7 * np.stack([every[:, :, lag : lag + 56] for lag in range(8)]).mean(axis=0)
+        return calm[numbers % FREE_PATHS, :, :steps]
+
+    model = fake_model(frame, returns=True, values=back)
+    series = trained_on(model, frame)
+    found = volatility_of(model, series, 0, series.dataset.codes[0], UNKNOWN)
+    seen = np.diff(np.log(frame.price.to_numpy()))[: int(series.training.starts[-1]) + 11]
+    wanted = np.convolve(seen, np.ones(24), "valid")
+    assert len(training_sums(series, 0, 24)) == len(wanted)
+    own = model.spec.values[0].scaling.inverse(back(np.arange(FREE_PATHS), 24))
+    single = own * seen.std() / own[:, :, :12].std()
+    calibrated = found(own)
+    assert single.sum(axis=2).std() < 0.8 * wanted.std()
+    assert calibrated.sum(axis=2).std() == pytest.approx(wanted.std(), rel=1e-6)
+    assert calibrated.std() == pytest.approx(single.std(), rel=0.2)  # with a span of 6; of 63, a hundredth
+    assert (found.horizon, found.span) == (24, 6)
+    short = replace(series, training=replace(series.training, starts=series.training.starts[:150]))
+    assert volatility_of(model, short, 0, series.dataset.codes[0], UNKNOWN).horizon == 12
+    few = replace(series, training=replace(series.training, starts=series.training.starts[:50]))
+    assert not volatility_of(model, few, 0, series.dataset.codes[0], UNKNOWN).weights.any()
 
 
 def test_each_regime_has_its_own_factor() -> None:

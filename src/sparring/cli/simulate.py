@@ -51,7 +51,8 @@ def simulate(
         drift: Mean of the returns: data moves all by the same amount, so that it is that of the known returns, as the Monte Carlo methods
             have it; model leaves them. A small error each day is a large one in a year.
         volatility: How much returns move: data multiplies them, by one factor for each series and regime, so that paths without a past move
-            as much as the returns that the model was trained on; model leaves them.
+            as much as the returns that the model was trained on; of models that are told nothing it also adds a part of the mean of the
+            last steps, so that sums over two windows do. model leaves them.
         backtest: Test the value at risk of each of the last 250 days that training held out, one day ahead, by Kupiec's test.
         data: A table of series to begin at, read like the training data. Default: the training data.
         seed: Seed of the paths.

@@ -49,9 +49,6 @@ class Recipe:
     """Settings that differ from the defaults for another kind of data than its own, by the name of that kind: the kinds that it can be
     played on, too."""
 
-    of_older_runs: ClassVar[Mapping[str, object]] = {}
-    """Values of settings that older runs do not name, where they are not the defaults: so these runs stay what they are."""
-
     @classmethod
     def usual(cls, modality: str) -> "Recipe":
         """The recipe with its settings for that kind of data, where nobody changes them."""

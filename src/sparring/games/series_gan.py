@@ -22,7 +22,6 @@ from sparring.games.game import evaluating
 from sparring.games.latent_game import LatentGame
 from sparring.games.recipe import Recipe
 from sparring.games.step_context import StepContext
-from sparring.games.sums_of_returns import SumsOfReturns
 from sparring.losses.objectives import ObjectiveName
 from sparring.losses.scoring_rules import energy_score
 
@@ -66,23 +65,7 @@ class SeriesGame(TwoPlayerGame):
 
 
 class PathGame(SeriesGame):
-    """The generator makes paths of any length from noise at each step, and is told nothing. `sums`: the weight of `SumsOfReturns`."""
-
-    def __init__(
-        self, spec: SeriesSpec, generator: nn.Module, discriminator: nn.Module, settings: AdversarialSettings, sums: float = 0.0
-    ) -> None:
-        super().__init__(spec, generator, discriminator, settings)
-        self.sums_weight = sums
-        self.sums = SumsOfReturns(spec) if sums and spec.values[0].returns else None
-
-    def generator_penalties(
-        self, context: StepContext, labels: Labels | None, generated: Float[Tensor, "n values t"]
-    ) -> dict[str, Float[Tensor, " n"]]:
-        """See TwoPlayerGame: how far the variances of sums are from those of the data, if they have a weight."""
-        found = super().generator_penalties(context, labels, generated)
-        if self.sums is None:
-            return found
-        return found | {"sums": (self.sums_weight * self.sums(generated, context.batch.samples)).expand(len(generated))}
+    """The generator makes paths of any length from noise at each step, and is told nothing."""
 
     def exported_parts(self, choices: ExportChoices) -> Mapping[PartName, Part]:
         """See `capabilities.Exports`: paths of any length."""

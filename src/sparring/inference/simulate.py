@@ -261,7 +261,7 @@ def simulate(
             "statics": list(statics) if not isinstance(statics, Mapping) else dict(statics),
             "drift": drift if returns else None,
             "volatility": volatility if returns else None,
-            "volatility factors": None if calibration is None else calibration.factors.tolist(),
+            "calibration": None if calibration is None else calibration.to_json(),
             "beside": {method: MEANINGS[method] for method in methods},
         },
         notes=tuple(notes),
@@ -362,6 +362,11 @@ def _calibrated(calibration: Volatility) -> str:
     """By how much the model's returns were multiplied, and whether that is more than a small error."""
     by = ", ".join(f"{each:.3f}" for each in calibration.factors)
     found = f"Returns move as much as those that the model was trained on: each of its own was multiplied by {by} (--volatility)."
+    if calibration.weights.any():
+        parts = ", ".join(f"{each:+.2f}" for each in calibration.weights)
+        found += (
+            f" So do sums over {calibration.horizon} steps: {parts} times the mean of the last {calibration.span} steps was added to each."
+        )
     if (np.abs(np.log(calibration.factors)) > FAR_OFF).any():
         found += " So large a factor says that the model has not learned them: train it for longer, or see: sparring diagnose RUN."
     return found

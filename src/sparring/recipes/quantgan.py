@@ -1,10 +1,8 @@
 """Quant GANs: paths of returns from temporal convolutions."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sparring.core.settings_checks import Ranges
 from sparring.data.series.series_spec import SeriesSpec
 from sparring.games.series_gan import PathGame, TemporalRecipe
 from sparring.nets import temporal as nets
@@ -18,19 +16,13 @@ class QuantGAN(TemporalRecipe):
     paper: ClassVar[str] = "Wiese et al. 2020: Quant GANs: Deep Generation of Financial Time Series (arXiv:1907.06673)"
     data: ClassVar[str] = "series (.csv, .parquet and others, or a data frame); prices with --returns"
     usual_window: ClassVar[int] = 127
-    ranges: ClassVar[Ranges] = {**TemporalRecipe.ranges, "sums": {"at least": 0}}
-    of_older_runs: ClassVar[Mapping[str, object]] = {"sums": 0.0}
-
-    sums: float = 1.0
-    """Weight of the squared relative errors of the variances of returns and of their sums over 5, 20, 50 and all steps of a window, which
-    risks over many steps depend on. 0: none, as in the paper."""
 
     def build(self, spec: SeriesSpec) -> PathGame:
         """See Recipe."""
         values = len(spec.values)
         generator = nets.PathGenerator(self.latent_size, values, self.hidden, spec.steps)
         discriminator = nets.WindowDiscriminator(values * self.packing, self.discriminator_hidden, spec.steps)
-        return PathGame(spec, generator, discriminator, settings=self, sums=self.sums)
+        return PathGame(spec, generator, discriminator, settings=self)
 
 
 RECIPE = QuantGAN
