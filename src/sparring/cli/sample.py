@@ -40,8 +40,8 @@ def sample(
     Args:
         seed: Seed of the images. Image i of a seed does not depend on the number of images.
         truncation: Trades variety for quality. For style generators: w is moved towards its mean, and this fraction of the distance is
-            kept (try 0.7). For models with likelihoods: the temperature (try 0.8). For others: the largest absolute value in a latent
-            vector (try 0.5). Default: no truncation.
+            kept (try 0.7). For models with likelihoods, and latentgan: the temperature (try 0.8). For others: the largest absolute value in
+            a latent vector (try 0.5). Default: no truncation.
         label: Class of the images, by name or number; of several labels their values by name, such as color=red age=30, the others as in
             training images. all, or color=all: one row for each class, or for values from the smallest to the largest. Default: all classes
             in turn, or labels of training images.

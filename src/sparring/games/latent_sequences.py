@@ -217,7 +217,7 @@ class LatentSequenceRecipe(AdversarialSettings):
     noisy_copies: int = 8
     """Number of times that the game sees each code of its batch, each time with noise as the decoder learned from. 0: once, without
     noise."""
-    temperature: float = 0.8
+    temperature: float = 0.5
     """Temperature at which each token of a sample is drawn from what the decoder says of it. 1: as it has learned; less: more often the
     likelier ones. 0: the likeliest."""
     objective: ObjectiveName = "relativistic"

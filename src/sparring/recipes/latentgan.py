@@ -8,9 +8,10 @@ from sparring.games.latent_sequences import LatentSequenceRecipe
 
 @dataclass(frozen=True, kw_only=True)
 class LatentGAN(LatentSequenceRecipe):
-    """An autoencoder (convolutions, and an LSTM that writes token by token) learns first; then fully connected networks play for its codes,
-    as relativistic pairs with R1 and R2. (The authors have a recurrent encoder of one SMILES of a molecule, a decoder that writes
-    another, and a critic with a gradient penalty: --objective wasserstein --gradient-penalty 10 --r1 0 --r2 0 --discriminator-steps 5.)
+    """An autoencoder (convolutions, and an LSTM that writes token by token) learns first. Its codes carry little, as noise of their size is
+    added to them, and the LSTM draws what they leave open. Then fully connected networks play for its codes, as relativistic pairs with R1
+    and R2. (The authors have a recurrent encoder of one SMILES of a molecule, a decoder that writes another, and a critic with a gradient
+    penalty: --objective wasserstein --gradient-penalty 10 --r1 0 --r2 0 --discriminator-steps 5.)
     """
 
     title: ClassVar[str] = "a GAN of the codes of an autoencoder, for molecules and texts"
