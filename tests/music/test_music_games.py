@@ -119,6 +119,27 @@ def test_voices_begin_with_the_registers_and_rhythms_of_the_data() -> None:
     assert all(torch.equal(value, before[name]) for name, value in made.state_dict().items())
 
 
+def test_chords_fit_a_track_that_is_given() -> None:
+    """Under C sharp sound the six triads that have it, before anything is learned."""
+    spec = MusicSpec((TrackSpec("a"), TrackSpec("b")), 2, 16, 4.0, 48, 36)
+    torch.manual_seed(0)
+    made = MuseGAN(width=8, latent_size=4, given="a").build(spec)
+    given = torch.full((64, 2, 32, 36), -1.0)
+    given[:, 0, :, 25] = given[:, 1, ::4, 25] = 1
+    classes = {
+        (root + step) % 12
+        for root, steps in ((1, (0, 4, 7)), (9, (0, 4, 7)), (6, (0, 4, 7)), (1, (0, 3, 7)), (10, (0, 3, 7)), (6, (0, 3, 7)))
+        for step in steps
+    }
+    heard = np.array([pitch % 12 in classes for pitch in range(48, 84)])
+
+    def fitting(rolls: np.ndarray) -> float:
+        return rolls[:, 1][..., heard].sum() / rolls[:, 1].sum()
+
+    alone, accompanying = rolls_of(made.sample(64)), rolls_of(made.accompany(given, seed=0))
+    assert fitting(accompanying) > 0.8 > 0.7 > fitting(alone)
+
+
 def test_the_discriminator_is_told_of_leaps() -> None:
     told = nets.MovesToFeatures(1, 24, 3)
     with torch.no_grad():

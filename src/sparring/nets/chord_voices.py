@@ -11,18 +11,22 @@ import math
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu, one_hot
+from torch.nn.functional import leaky_relu, one_hot, pad
 
-from sparring.nets.music import OCTAVE, SLOPE, Generator, RollShape, begin_where, binary, by_column, unit_size
+from sparring.nets.music import OCTAVE, SLOPE, Generator, RollShape, begin_where, binary, by_column, factors_of, unit_size
 
-CHORD = 3.0
-"""Standard deviation of a chord's logits at first, so that a few of the twelve pitch classes stand out."""
+CHORD = 5.0
+"""Standard deviation of the logits of chords at first, so that one or two stand out at each beat."""
+OUTSIDE = 0.03
+"""How likely a pitch class outside a chord is at first, beside 1 for those in it."""
+EVIDENCE = 3.0
+"""How many times over the likelihood of a given track's notes counts in the choice of chords."""
 TREND = 1.8
 """Standard deviation, in semitones, of where a track is around its middle at first."""
-REACH = 1.2
-"""Standard deviation, in semitones, of draws around where a track is, if all pitches were as likely otherwise, at first."""
+REACH = 2.2
+"""Standard deviation, in semitones, of notes around where their track is, if all pitches were as likely otherwise, at first."""
 DETAIL = 0.1
-"""Standard deviation of what a track adds to each logit at first, about."""
+"""Standard deviation of what a track of single notes adds to each logit at first, about."""
 LARGEST = 7.0
 """No logit of a share in the data is further from 0 at first."""
 Rolls = Float[Tensor, "n planes steps pitches"]
@@ -31,7 +35,7 @@ Features = Float[Tensor, "n steps tracks width"]
 
 class ChordGenerator(Generator):
     """From latents to rolls of -1 and 1. Behind the latents of `Generator` stand numbers in [0, 1) by which notes are drawn: of each track
-    and step, whether one begins, then which. Tracks that may have several notes at once have binary neurons, with the same logits.
+    and step, whether one begins, then which. Tracks that may have several notes at once have binary neurons, and share the chord alone.
     """
 
     begun: Tensor
@@ -42,9 +46,11 @@ class ChordGenerator(Generator):
         tracks, deviation = shape.tracks, 1 / math.sqrt(width)
         self.chances = 2 * tracks * shape.bars * shape.bar_steps
         self.level = min(1, len(self.mix))  # bars are divided into beats first, with which chords change
-        self.chord = nn.Linear(self.channels[self.level], OCTAVE)
-        nn.init.normal_(self.chord.weight, std=CHORD / math.sqrt(self.channels[self.level]))
-        nn.init.zeros_(self.chord.bias)
+        self.beats = factors_of(shape.bar_steps)[0] if self.level else 1
+        self.choose_chord = nn.Linear(self.channels[self.level], 2 * OCTAVE)
+        nn.init.normal_(self.choose_chord.weight, std=CHORD / math.sqrt(self.channels[self.level]))
+        nn.init.zeros_(self.choose_chord.bias)
+        self.chords = nn.Parameter(triads().clamp_min(OUTSIDE).log())
         self.onset = nn.Parameter(torch.randn(tracks, width) * deviation)
         self.onset_biases = nn.Parameter(torch.zeros(tracks, shape.bar_steps))
         self.height = nn.Parameter(torch.randn(tracks, width) * deviation)
@@ -53,8 +59,9 @@ class ChordGenerator(Generator):
         self.rest_biases = nn.Parameter(torch.full((tracks,), -LARGEST))
         self.register_buffer("begun", torch.zeros((), dtype=torch.int64))
         with torch.no_grad():
-            self.by_pitch.mul_(DETAIL)
-            self.by_class.mul_(DETAIL)
+            for track, single in enumerate(shape.single):
+                self.by_pitch[track] *= DETAIL if single else 1
+                self.by_class[track] *= DETAIL if single else 1
         for convolution in (self.to_tracks.convolution, self.tracks.convolution):
             assert convolution.bias is not None
             nn.init.zeros_(convolution.bias)  # which all latents have in common
@@ -74,10 +81,24 @@ class ChordGenerator(Generator):
         with torch.no_grad():
             self.biases[:, 0] = torch.where(single, shares.log(), log_odds(sounding.mean(dim=(0, 2))))
             self.biases[:, 1] = log_odds(onsets.mean(dim=1, keepdim=True))
+            self.choose_chord.bias.copy_(self.chord_shares(sounding).log())
             self.middles.copy_(shares @ self.octaves(samples))
             self.onset_biases.copy_(log_odds(onsets))
             self.rest_biases.copy_(log_odds(silent))
             self.begun.fill_(1)
+
+    def chord_shares(self, sounding: Float[Tensor, "n tracks steps pitches"]) -> Float[Tensor, " chords"]:
+        """How often each triad fits best, of beats in which something sounds."""
+        classes = self.classes_of_beats(sounding).flatten(0, 1)
+        best = (classes @ triads().to(classes).T).argmax(dim=1)[classes.sum(dim=1) > 0]
+        counts = torch.bincount(best, minlength=2 * OCTAVE) + 0.5
+        return counts / counts.sum()
+
+    def classes_of_beats(self, sounding: Float[Tensor, "n tracks steps pitches"]) -> Float[Tensor, "n beats 12"]:
+        """For which share of each beat each pitch class sounds, of all tracks together. What sounds is 1, the rest 0."""
+        beats = sounding.sum(dim=1).unflatten(1, (self.shape.bars * self.beats, -1)).mean(dim=2)
+        below = self.shape.lowest % OCTAVE
+        return pad(beats, (below, -(below + beats.shape[2]) % OCTAVE)).unflatten(2, (-1, OCTAVE)).sum(dim=2)
 
     def octaves(self, like: Tensor) -> Float[Tensor, " pitches"]:
         """Each pitch in octaves above the lowest one."""
@@ -96,26 +117,36 @@ class ChordGenerator(Generator):
         chances = latents[:, -self.chances :].float().unflatten(1, (2, self.shape.tracks, steps))
         levels = self.time_features(shared, given, known)
         features = unit_size(self.track_features(unit_size(levels[-1]), private).float())
-        chord = self.chord(unit_size(leaky_relu(levels[self.level], SLOPE))).float()
-        rolls = self.drawn_rolls(features, chord.repeat_interleave(steps // chord.shape[1], dim=1), chances)
+        chosen = self.choose_chord(unit_size(leaky_relu(levels[self.level], SLOPE))).float()
+        chords = self.chords.log_softmax(dim=1)
+        if given is not None and known is not None:
+            chosen = chosen + EVIDENCE * known[:, 0] * (self.classes_of_beats((given[:, :1].float() + 1) / 2) @ chords.T)
+        classes = (chosen.log_softmax(dim=2)[..., None] + chords).logsumexp(dim=2)
+        rolls = self.drawn_rolls(features, classes.repeat_interleave(steps // classes.shape[1], dim=1), chances)
         return self.with_given(rolls, given, known)
 
-    def drawn_rolls(self, features: Features, chord: Float[Tensor, "n steps 12"], chances: Float[Tensor, "n 2 tracks steps"]) -> Rolls:
+    def drawn_rolls(
+        self,
+        features: Features,
+        classes: Float[Tensor, "n steps 12"],
+        chances: Float[Tensor, "n 2 tracks steps"],
+    ) -> Rolls:
         """Rolls in their one form, with gradients by straight-through estimates."""
         lowest, pitches = self.shape.lowest, self.shape.pitches
         weights = (self.by_pitch + by_column(self.by_class, lowest, pitches)).float()
         own = torch.einsum("nstw,twkp->ntksp", features, weights) + self.biases[:, :, None].float()
-        likely = own[:, :, 0] + by_column(chord, lowest, pitches)[:, None]
+        likely = own[:, :, 0] + by_column(classes, lowest, pitches)[:, None]
         near, rests, onsets = self.nearness(features), self.of_tracks(features, self.rests), self.of_tracks(features, self.onset)
         onsets = onsets + self.onset_biases.repeat(1, self.shape.bars)
         rests = rests + self.rest_biases[:, None]
         found = []
         for track, single in enumerate(self.shape.single):
             if single:
-                logits = torch.cat([likely[:, track] + near[:, track], rests[:, track, :, None]], dim=2)
+                pitches_alone = (likely[:, track] + near[:, track]).log_softmax(dim=2)
+                logits = torch.cat([pitches_alone, rests[:, track, :, None]], dim=2)
                 found.append(drawn_voice(logits, onsets[:, track], chances[:, :, track]))
             else:
-                sounding = binary(likely[:, track])
+                sounding = binary(likely[:, track] + math.log(OCTAVE))  # a chord's classes add to logits, others take from them
                 found.append((sounding, begin_where(sounding, binary(own[:, track, 1]))))
         sounding, begins = zip(*found, strict=True)
         return 2 * torch.stack([*sounding, *begins], dim=1) - 1
@@ -129,6 +160,15 @@ class ChordGenerator(Generator):
     def of_tracks(self, features: Features, weights: Float[Tensor, "tracks width"]) -> Float[Tensor, "n tracks steps"]:
         """A linear function of each track's features."""
         return torch.einsum("nstw,tw->nts", features, weights.float())
+
+
+def triads() -> Float[Tensor, "24 12"]:
+    """1 for the pitch classes of each of the 12 major and then 12 minor triads, 0 for others."""
+    found = torch.zeros(2, OCTAVE, OCTAVE)
+    for mode, third in enumerate((4, 3)):
+        for root in range(OCTAVE):
+            found[mode, root, [root, (root + third) % OCTAVE, (root + 7) % OCTAVE]] = 1
+    return found.flatten(0, 1)
 
 
 def log_odds(shares: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:

@@ -32,11 +32,13 @@ class MuseGAN(GivenSettings):
     objective: ObjectiveName = "relativistic"
     """Losses of discriminator and generator (see `sparring train dcgan --help`). The papers have Wasserstein losses with a gradient
     penalty."""
-    learning_rate: float = 1e-3
-    """Learning rate of both networks, unless discriminator_learning_rate is given."""
-    r1: float | None = 3.0
+    learning_rate: float = 2e-5
+    """Learning rate of the generator. It begins near the data, and faster steps undo that. For `--voices auto` or `free`, 1e-3 for both."""
+    discriminator_learning_rate: float | None = 5e-4
+    """Learning rate of the discriminator. None: that of the generator."""
+    r1: float | None = 1.0
     """Weight gamma of R1, half of which times the squared gradient at real samples is added (Mescheder 2018). 0: no penalty."""
-    r2: float | None = 3.0
+    r2: float | None = 1.0
     """Weight gamma of R2, the same at generated samples. 0: no penalty."""
     penalty_every: int = 4
     """Compute gradient penalties only every this many steps, with weights that are as many times larger (lazy regularization, Karras
