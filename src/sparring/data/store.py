@@ -225,7 +225,10 @@ def _write_store(
     source: Source, preprocessing: Preprocessing, background: Color, folder: Path, *, progress: bool, workers: int | None
 ) -> None:
     """Write all files of a store into `folder`."""
-    sides = preprocessing.sides or (default_size(common_size(source, preprocessing.max_pixels, workers)),) * 2
+    sides = preprocessing.sides
+    if sides is None:
+        side = default_size(common_size(source, preprocessing.max_pixels, workers))
+        sides = side, side
     black_white = shared_range([source], preprocessing, workers)
     used: list[int] = []
     origins: list[tuple[int, int, int]] = []

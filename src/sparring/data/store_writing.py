@@ -39,7 +39,7 @@ class PixelWriter:
         self._path = path
         self._file: IO[bytes] = path.open("wb")
 
-    def add(self, pixels: UInt8[np.ndarray, "size size c"]) -> None:
+    def add(self, pixels: UInt8[np.ndarray, "h w c"]) -> None:
         """Append one image, with the requested number of channels, or 1 or 3 if that was None."""
         if self._widens and pixels.shape[2] > self.channels:
             self._widen_to_color(pixels.shape[2])

@@ -388,7 +388,7 @@ def _inner_size(image: Image.Image, sides: tuple[int, int]) -> tuple[int, int]:
 
 
 def _resize(image: Image.Image, sides: tuple[int, int], crop: Crop, background: Color) -> Image.Image:
-    size = sides[::-1]
+    size = sides[1], sides[0]
     if crop == "pad":
         inner = _inner_size(image, sides)
         resized = image if inner == image.size else image.resize(inner, Image.Resampling.LANCZOS)
