@@ -79,6 +79,8 @@ def test_a_collapsed_class_is_named() -> None:
     (sentence,) = collapsed_classes(found)
     assert "bag (5%)" in sentence
     assert "coat" not in sentence
+    rows[2::6], rows[5::6] = made(300, 1)[1][2], made(300, 1)[1][5]
+    assert of_class(within(fake, rows), "diversity")["bag"] < 0.6, "two images, over and over"
     real, real_rows = made(300, 0)
     assert not class_scores(real, fake, real_rows, rows, PROTOCOL)[2], "what there is of it is recognized"
 

@@ -32,9 +32,9 @@ from sparring.metrics.kernel_distance import kernel_distance
 from sparring.metrics.label_recovery import class_recovery, ridge_predictions
 from sparring.metrics.nearest_neighbors import Neighborhoods, OwnNeighbors
 
-COLLAPSED_CLASS = 0.25
-"""With less diversity within a class, its samples are nearly one image. (Below 0.1 all samples are practically one; within a class they
-are seen to be alike earlier.)"""
+COLLAPSED_CLASS = 0.6
+"""With less diversity within a class, its samples are nearly one image, or two: k different images have 1 - 1/k of the diversity that they
+were drawn from."""
 THIRDS = 3
 """Number of groups of images with low, middle and high values of a continuous label."""
 RECOGNIZED, DIVERSITY = "recognized", "diversity"
@@ -142,9 +142,9 @@ def class_scores(
 
 
 def collapsed_classes(by_class: Sequence[Score]) -> list[str]:
-    """A sentence on the classes whose samples are nearly one image; none if there are no such classes."""
+    """A sentence on the classes whose samples are nearly one image or two; none if there are no such classes."""
     found = [f"{score.label} ({score.value:.0%})" for score in by_class if score.name == DIVERSITY and score.value < COLLAPSED_CLASS]
-    return [f"Collapsed classes, whose samples differ by less than real ones of the class do: {', '.join(found)}."] if found else []
+    return [f"Collapsed classes, whose samples differ by so much of what real ones of the class do: {', '.join(found)}."] if found else []
 
 
 def _held_out(labels: Int64[np.ndarray, " n"], classes: int) -> Tensor:
