@@ -181,7 +181,9 @@ class _ConvolveNarrow(torch.autograd.Function):
 def _onto_narrow(
     wide: Float[Tensor, "n c h w"], weight: Float[Tensor, "c o 3 3"], bias: Float[Tensor, " o"] | None = None
 ) -> Float[Tensor, "n o h w"]:
-    """A transposed convolution with stride 1 to maps of the same size, one after the other: few channels are too short to add up."""
+    """A transposed convolution with stride 1 to maps of the same size. Taps are added up channel by channel, whose rows are longer runs of
+    memory than the few channels of a pixel.
+    """
     n, channels, height, width = wide.shape
     taps = weight.permute(2, 3, 1, 0).reshape(-1, channels) @ wide.permute(0, 2, 3, 1).reshape(-1, channels).t()
     parts = taps.view(3, 3, -1, n, height, width)
