@@ -177,7 +177,7 @@ def log_odds(shares: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
 
 
 def drawn_voice(
-    logits: Float[Tensor, "n steps pitches+1"], onsets: Float[Tensor, "n steps"], chances: Float[Tensor, "n 2 steps"]
+    logits: Float[Tensor, "n steps choices"], onsets: Float[Tensor, "n steps"], chances: Float[Tensor, "n 2 steps"]
 ) -> tuple[Float[Tensor, "n steps pitches"], Float[Tensor, "n steps pitches"]]:
     """What sounds and what begins in a voice, of yes (1) and no (0), drawn by numbers in [0, 1): whether a note begins at each step, and
     which, or silence (the last of the logits). Something begins at the first step. Gradients are those of the probability that each pitch

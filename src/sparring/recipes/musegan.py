@@ -32,7 +32,7 @@ class MuseGAN(GivenSettings):
     objective: ObjectiveName = "relativistic"
     """Losses of discriminator and generator (see `sparring train dcgan --help`). The papers have Wasserstein losses with a gradient
     penalty."""
-    learning_rate: float = 2e-5
+    learning_rate: float = 1e-6
     """Learning rate of the generator. It begins near the data, and faster steps undo that. For `--voices auto` or `free`, 1e-3 for both."""
     discriminator_learning_rate: float | None = 5e-4
     """Learning rate of the discriminator. None: that of the generator."""
