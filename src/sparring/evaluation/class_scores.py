@@ -68,7 +68,8 @@ def groupings(real: ImageSet, fake: ImageSet) -> list[Grouping]:
             continue
         edges = np.unique(np.quantile(known.values, np.linspace(0, 1, THIRDS + 1)))
         names = tuple(f"{asked.name} {low:.4g} to {high:.4g}" for low, high in itertools.pairwise(edges.tolist()))
-        found.append(Grouping(names, *(np.searchsorted(edges[1:-1], column.values, side="right") for column in (known, asked))))
+        of_real, of_fake = (np.searchsorted(edges[1:-1], column.values, side="right") for column in (known, asked))
+        found.append(Grouping(names, of_real, of_fake))
     return found
 
 
