@@ -270,6 +270,18 @@ def test_density_reconstruct_and_packing(
     assert torch.equal(packed.sample(20, seed=1)[17:], packed.sample(3, seed=1, first=17))
 
 
+@pytest.mark.parametrize("command", ["density", "reconstruct"])
+def test_a_model_of_classes_asks_for_them(
+    command: str, squares: Path, tmp_path: Path, quiet: Console, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {**SMALL["vae"], **COMMON, "condition": "concatenate"}
+    sparring.train("vae", squares, tmp_path / "run", steps=1, console=quiet, **settings)
+    np.savez(tmp_path / "unlabeled.npz", images=np.load(squares)["images"])
+    out = [tmp_path / "back"] if command == "reconstruct" else []
+    assert call(command, tmp_path / "run", tmp_path / "unlabeled.npz", *out) == 1
+    assert "was trained with classes: give images with the same classes" in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize("name", RECIPES)
 def test_they_resume_exactly(name: str, runs: dict[str, Path], squares: Path, tmp_path: Path, quiet: Console) -> None:
     sparring.train(name, squares, tmp_path / "run", steps=1, console=quiet, **SMALL[name], **COMMON)

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from sparring.core.batch import Batch, Labels
 from sparring.core.errors import SettingsError
 from sparring.data.dataset import Dataset
 from sparring.data.store import Store
@@ -67,15 +68,22 @@ def bits_of(model: Model, data: Dataset, indices: Int64[np.ndarray, " n"], impor
     piece = images_at_once(model.spec.shape)
     for start in range(0, len(indices), piece):
         batch = data.batch(indices[start : start + piece]).to(model.game.device)
-        labels = batch.labels if game.conditional else None
-        if game.conditional and labels is None:
-            raise SettingsError(f"{model.source} was trained with classes: give images with the same classes, in a folder for each.")
+        labels = _classes_of(model, batch)
         if importance is None:
             logs = game.log_likelihood(batch.samples, labels)
         else:
             logs = game.importance_weighted(batch.samples, labels, importance)
         found.append(bits_per_dimension(logs, math.prod(model.spec.shape)).cpu())
     return torch.cat(found).double().numpy()
+
+
+def _classes_of(model: Model, batch: Batch) -> Labels | None:
+    """The classes that a conditional model needs beside images; None for others."""
+    if not model.latent_game.conditional:
+        return None
+    if batch.labels is None:
+        raise SettingsError(f"{model.source} was trained with classes: give images with the same classes, in a folder for each.")
+    return batch.labels
 
 
 def mean_bits(bits: Float[np.ndarray, " n"]) -> MeanBits:
@@ -104,7 +112,9 @@ def spread(count: int, most: int) -> Int64[np.ndarray, " n"]:
 
 
 def reconstructed(model: Model, store: Store, indices: Int64[np.ndarray, " n"]) -> Float[Tensor, "n c h w"]:
-    """What the model makes of the latents that it finds for images, in [-1, 1]. SettingsError if it has no way back to latents."""
+    """What the model makes of the latents that it finds for images, in [-1, 1]. SettingsError if it has no way back to latents, or images
+    need classes and have none.
+    """
     game: Any = model.latent_game
     if isinstance(model.latent_game, DrawsRowByRow):
         raise SettingsError(f"{model.source} draws images pixel by pixel, so there are no latents to go to.")
@@ -114,7 +124,7 @@ def reconstructed(model: Model, store: Store, indices: Int64[np.ndarray, " n"]) 
     piece = images_at_once(model.spec.shape)
     for start in range(0, len(indices), piece):
         batch = store.batch(indices[start : start + piece]).to(model.game.device)
-        labels = batch.labels if game.conditional else None
+        labels = _classes_of(model, batch)
         with evaluating(model.game):
             found.append(game.generate(game.encode(batch.samples, labels), game.condition(labels)).float().cpu())
     return torch.cat(found)

@@ -161,7 +161,7 @@ class Block(nn.Module):
         self.attention = Attention(before) if attends else nn.Identity()
         self.upsample = nn.Sequential(nn.Conv2d(before, 4 * before, 1), nn.SiLU(), nn.PixelShuffle(2), Blur())
         self.convolve = nn.Conv2d(before, 2 * after, 4)
-        self.finish = nn.Sequential(Noise(side), nn.BatchNorm2d(2 * after), nn.GLU(dim=1))
+        self.finish = nn.Sequential(Noise((side, side)), nn.BatchNorm2d(2 * after), nn.GLU(dim=1))
 
     def forward(self, x: Float[Tensor, "n b h w"]) -> Float[Tensor, "n c 2*h 2*w"]:
         """Maps of twice the side."""
