@@ -339,7 +339,7 @@ def test_a_prepared_store(store: Store, fast: None) -> None:
         ({"sice": 32}, "Did you mean 'size'"),
         ({"minutes": -1}, "minutes must be at least 0"),
         ({"size": 0}, "size is 0"),
-        ({"size": 50}, "images are 50x50 (width x height). Use --size"),
+        ({"size": 50}, r"images are 50x50 \(width x height\)\. Use --size"),
         ({"threads": -1}, "threads must be at least 0"),
     ],
 )

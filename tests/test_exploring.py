@@ -440,7 +440,7 @@ def test_dropping_the_channel_that_makes_a_feature_removes_it() -> None:
     found = remove_feature(model, lambda images: (images.mean(dim=(1, 2, 3)) > 0.1).long(), side=8, channels=1, n=6)
     assert (found[0].mean(dim=(1, 2, 3)) > 0.1).all()
     assert (found[1] == 0).all()
-    with pytest.raises(SettingsError, match=r"no maps of 5x5. It has maps of: 4, 8"):
+    with pytest.raises(SettingsError, match=r"no maps with a side of 5. It has maps of: 4, 8"):
         remove_feature(model, lambda images: (images.mean(dim=(1, 2, 3)) > 0.1).long(), side=5)
     with pytest.raises(SettingsError, match="None of 1,000 samples have the feature"):
         remove_feature(model, lambda images: torch.zeros(len(images), dtype=torch.long))

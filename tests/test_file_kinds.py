@@ -59,7 +59,7 @@ def test_every_verb_says_what_a_file_is(
         said = capsys.readouterr().err
         assert word in said.replace(str(path.parent), ""), said
         looked_for = verb == "import" and "What was looked for" in said  # with a table of it
-        assert len(said.strip().splitlines()) == (6 if looked_for else 1), said
+        assert len(said.strip().splitlines()) == (7 if looked_for else 1), said
         if word not in {"cut short", "empty", "HTML", "Git LFS"}:
             assert "damaged" not in said, said
         official = {"lightning.ckpt", "resnet.pth", "old.pt", "sklearn.pkl", "nvidia.safetensors"}

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -221,6 +222,8 @@ def test_what_is_in_a_corner_of_the_smallest_map_is_in_that_corner_of_the_image(
 def test_squares_have_the_weights_that_they_had(name: str) -> None:
     """With a smallest map of 4x4, which all networks had, the same numbers are drawn in the same order."""
     recipe = recipes.get(name)(**{"width": 8} if "width" in recipes.get(name).__dataclass_fields__ else {}, **IMAGES.get(name, {}))
+    if name in {"bigan", "vaegan"}:
+        recipe = replace(recipe, discriminator_norm="batch", r1=0.0, r2=0.0)
     torch.manual_seed(0)
     state = recipe.build(ImageSpec(32, 32, 3)).state_dict()
     numbers = torch.cat([tensor.flatten().double() for tensor in state.values()])

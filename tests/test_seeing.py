@@ -125,7 +125,7 @@ def test_the_sheet_of_filters(stripes: Store) -> None:
     assert sheet.ndim == 3
     bright = (sheet > 150).mean()
     assert 0.02 < bright < 0.9
-    with pytest.raises(SettingsError, match=r"no maps of 3x3. It has maps of: 4, 8"):
+    with pytest.raises(SettingsError, match=r"no maps with a side of 3. It has maps of: 4, 8"):
         filter_visualization.filter_sheet(model_of(stripes), stripes, side=3)
     model = model_of(stripes)
     model.game.discriminator.to("meta")  # pyright: ignore[reportCallIssue]

@@ -213,7 +213,7 @@ def test_recipes_name_all_values_of_wrong_types_at_once_and_look_no_further() ->
 def test_recipes_name_all_that_is_out_of_range_or_does_not_fit_at_once() -> None:
     wrong = given(DCGAN, learning_rate=-1.0, width=0, leak=-3, decay_from_samples=5, condition="concatenate")
     text = told(lambda: check(wrong, ImageSpec(31, 32, 1)))
-    for words in ("learning_rate must", "width must", "leak must", "give both or neither", "31x32", "needs data with classes"):
+    for words in ("learning_rate must", "width must", "leak must", "give both or neither", "32x31", "needs data with classes"):
         assert words in text
 
 
@@ -263,8 +263,8 @@ def test_good_train_settings_pass() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("size", "64", "size must be a whole number or None, not '64'."),
-        ("size", False, "size must be a whole number or None, not False."),
+        ("size", "64", "size is '64': give the side of squares, such as 64, or width x height, such as 192x128."),
+        ("size", False, "size must be a whole number or text or None, not False."),
         ("size", 0, "size is 0: it must be from 1 to 8192."),
         ("size", 8193, "size is 8193: it must be from 1 to 8192."),
         ("channels", 2, "channels must be 1 or 3 or 4 or None, not 2."),

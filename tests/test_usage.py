@@ -107,9 +107,9 @@ def test_epochs_without_data_that_can_be_counted(capsys: pytest.CaptureFixture[s
     ("words", "said"),
     [
         (["--size", "big"], "'big'"),
-        (["--size", "128x192"], "--size 128"),
-        (["--size", "192*128"], "--size 128"),
-        (["--size", "128", "192"], "--crop"),
+        (["--size", "128x"], "192x128"),
+        (["--size", "1e2"], "100"),
+        (["--size", "128", "192"], "192x128"),
         (["--size"], "--size"),
         (["--size", "--seed", "1"], "--size"),
         (["--real-samples", "1e6"], "1000000"),
@@ -277,7 +277,7 @@ def test_defaults_are_those_that_are_trained_with() -> None:
     assert page["--learning-rate"].endswith("(default: 0.0002)")
     assert page["--betas"].endswith("(default: 0.5 0.999)")
     assert page["--latent"].endswith("(default: uniform)")  # the recipe's own, over what it inherits
-    assert "Default: their own side" in page["--size"]
+    assert "Default: squares, of the images' own side" in page["--size"]
     assert page["--coach,"].endswith("(default: off)")
     assert "4x4" not in page["--width"]
 

@@ -396,7 +396,7 @@ def test_what_cannot_work_is_refused() -> None:
     assert [problem.split()[0] for problem in problems] == ["augment", "likelihood", "objective"]
     (problem,) = recipe(levels=5).problems(spec)
     assert "multiples of 32" in problem
-    (problem,) = recipes.get("bigan")(objective="wasserstein").problems(spec)
+    (problem,) = recipes.get("bigan")(objective="wasserstein", r1=0.0, r2=0.0).problems(spec)
     assert "slope must be bounded" in problem
     (problem,) = recipe(discriminator_norm="batch").problems(spec)
     assert "batch norm" in problem

@@ -249,4 +249,4 @@ def test_unknown_files_get_a_table_of_what_was_looked_for(tmp_path: Path) -> Non
     assert lines[1].split("  ")[1].startswith("NVIDIA's StyleGAN2-ADA")
     assert "1 of 3" in lines[1]
     assert all("0 of 3" in line for line in lines[2:])
-    assert len(lines) == 6
+    assert len(lines) == 7

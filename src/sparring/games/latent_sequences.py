@@ -218,8 +218,8 @@ class LatentSequenceRecipe(AdversarialSettings):
     """Number of times that the game sees each code of its batch, each time with noise as the decoder learned from. 0: once, without
     noise."""
     temperature: float = 0.5
-    """Temperature at which each token of a sample is drawn from what the decoder says of it. 1: as it has learned; less: more often the
-    likelier ones. 0: the likeliest."""
+    """Temperature at which each token of a sample is chosen at random, as likely as the decoder says. 1: as it has learned; less: the
+    likelier ones more often. 0: the likeliest."""
     objective: ObjectiveName = "relativistic"
     """Losses of generator and discriminator. (For the others, see `sparring train dcgan --help`.)"""
     learning_rate: float = 1e-3

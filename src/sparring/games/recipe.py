@@ -48,6 +48,8 @@ class Recipe:
     settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {}
     """Settings that differ from the defaults for another kind of data than its own, by the name of that kind: the kinds that it can be
     played on, too."""
+    of_older_runs: ClassVar[Mapping[str, object]] = {}
+    """Values of settings that older runs and packed models do not name, where they are not the defaults: so these stay what they are."""
 
     @classmethod
     def usual(cls, modality: str) -> "Recipe":

@@ -59,6 +59,7 @@ class FastGAN(AdversarialRecipe):
         **AdversarialRecipe.ranges,
         "channel_base": {"at least": 1, "at most": 2**20},
         "channel_max": {"at least": 1, "at most": 4096},
+        "attention": {"at least": 4, "at most": 512},
         "reconstruction": {"at least": 0},
     }
 

@@ -72,7 +72,8 @@ def described(about: Any, source: Path) -> tuple[Recipe, Any]:  # noqa: ANN401 (
     """Recipe and spec from a config.json or the header of a packed file; a CheckpointError if they are not of the right kind."""
     try:
         spec = about["spec"] if "spec" in about else about["data"]["spec"]
-        return from_json(recipes.get(about["recipe"]), about["recipe_settings"]), modalities.spec_from_json(spec)
+        kind = recipes.get(about["recipe"])
+        return from_json(kind, {**kind.of_older_runs, **about["recipe_settings"]}), modalities.spec_from_json(spec)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as problem:
         raise CheckpointError(f"{source} does not describe a recipe and its data: {problem!r}. It is damaged, or was altered.") from None
 

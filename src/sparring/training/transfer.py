@@ -16,7 +16,6 @@ from sparring.core.data_spec import Spec
 from sparring.core.errors import SettingsError, listed
 from sparring.core.formatting import plural
 from sparring.data.images.image_sizes import doublings
-from sparring.data.images.image_spec import ImageSpec
 from sparring.games.game import Game
 from sparring.games.recipe import Recipe
 from sparring.training.state import State, ema_tensors, select, weights_of
@@ -214,7 +213,8 @@ class Fit:
 
 def smallest_map_of(spec: Spec) -> tuple[int, int] | None:
     """(height, width) of the smallest map of networks that double the sides of such data; None for data that has no sides."""
-    found = doublings(spec.height, spec.width) if isinstance(spec, ImageSpec) else None
+    sides = getattr(spec, "height", None), getattr(spec, "width", None)
+    found = None if None in sides else doublings(*sides)
     return None if found is None else found.smallest_map
 
 

@@ -48,7 +48,7 @@ def _correct_size(value: str) -> tuple[str, str]:
     """The side of squares, or width x height as `Preprocessing.size` spells it."""
     if (both := WIDTH_BY_HEIGHT.fullmatch(value.strip())) is not None:
         return f"{both[1]}x{both[2]}", ""
-    if _parses(int, value) or value.lower() == "none":
+    if _parses(int, value):
         return value, ""
     number = _whole_number(value)
     meant = "Give the side of squares, such as 64, or width x height, such as 192x128" if number is None else f"Write {number}"
