@@ -213,8 +213,8 @@ class Fit:
 
 def smallest_map_of(spec: Spec) -> tuple[int, int] | None:
     """(height, width) of the smallest map of networks that double the sides of such data; None for data that has no sides."""
-    sides = getattr(spec, "height", None), getattr(spec, "width", None)
-    found = None if None in sides else doublings(*sides)
+    height, width = getattr(spec, "height", 0), getattr(spec, "width", 0)
+    found = doublings(height, width) if height and width else None
     return None if found is None else found.smallest_map
 
 
