@@ -47,7 +47,7 @@ class Volatility:
     """How much of the mean of the last `span` steps is added to each step, which hardly changes a step, and sums over many steps much. 0:
     of models that take a past or are told something, and where training saw too few steps to know the deviation of such sums."""
     span: int
-    """Half a window."""
+    """Number of the last steps whose mean is added: half a window."""
     horizon: int
     """Number of steps whose sum has the deviation that it has in the training data; 0 where weights are 0."""
 

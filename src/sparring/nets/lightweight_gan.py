@@ -35,7 +35,7 @@ class Blur(nn.Module):
     """Blurs maps with a 3x3 binomial filter, mirrored at the edges."""
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """The same shape."""
+        """The maps, blurred."""
         line = torch.tensor([1.0, 2.0, 1.0], dtype=x.dtype, device=x.device) / 4
         kernel = line.outer(line).expand(x.shape[1], 1, 3, 3)
         return conv2d(pad(x, (1, 1, 1, 1), mode="reflect"), kernel, groups=x.shape[1])
@@ -45,7 +45,7 @@ class ChannelNorm(nn.LayerNorm):
     """Layer norm over the channels of each place."""
 
     def forward(self, input: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """The same shape."""
+        """The maps, with a mean of 0 and a deviation of 1 over the channels of each place before the learned scale."""
         return super().forward(input.movedim(1, -1)).movedim(-1, 1)
 
 
@@ -70,7 +70,7 @@ class Attention(nn.Module):
         self.out = nn.Conv2d(2 * inner, channels, 1)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """The same shape."""
+        """The maps, with what both kinds of attention find added."""
         height, width = x.shape[2:]
         maps = self.norm(x)
         found = [nn.functional.gelu(self._of_all(maps)), self._of_neighbors(maps)]

@@ -64,7 +64,7 @@ class Doublings:
     """How networks come from their smallest map to an image, or back: from 4x4 by four doublings to 64x64, from 6x4 by five to 192x128."""
 
     smallest_map: tuple[int, int]
-    """Its (height, width)."""
+    """Height and width, in pixels, of the map that the doublings begin with."""
     count: int
     """How often sides are doubled."""
 
