@@ -204,7 +204,7 @@ def test_a_full_disk_is_one_line(trained: Path, capsys: pytest.CaptureFixture[st
     monkeypatch.setattr("sparring.core.atomic_files.os.fsync", full)
     assert call("sample", trained, "--out", "x.png") == 1
     said = capsys.readouterr().err.strip()
-    assert said.startswith("sparring: No space left on device. ")
+    assert said.startswith("sparring: x.png: No space left on device. ")
     assert "sparring resume" in said
     assert "\n" not in said
 

@@ -19,7 +19,7 @@ from sparring.games.adversarial import TwoPlayerGame
 from sparring.health.coach.coach import untried
 from sparring.health.coach.interventions import CoachedTraining, carry_over
 from sparring.health.diagnosis.finding import Finding, Remedy
-from sparring.health.diagnosis.training_record import Record
+from sparring.health.diagnosis.training_record import Record, read_run
 from sparring.runs.config import read_config
 from sparring.runs.run_directory import RunDirectory
 from sparring.training import checkpoints
@@ -242,6 +242,24 @@ def test_a_run_may_get_a_coach_when_it_is_resumed(
     assert (training["coach"], training["coach_tries"]) == (True, 2)
     with pytest.raises(SettingsError, match="coach_tries is 2 in this run"):
         sparring.resume(run, steps=70, coach_tries=3, console=quiet)
+
+
+def test_a_coach_changes_a_setting_that_an_older_run_does_not_name(
+    tmp_path: Path, found: Callable[..., None], common: dict[str, object], quiet: Console
+) -> None:
+    run = tmp_path / "run"
+    sparring.train("dcgan", out=run, steps=12, **common)
+    config = json.loads((run / "config.json").read_text())
+    del config["recipe_settings"]["packing"]
+    (run / "config.json").write_text(json.dumps(config))
+    for step in kept(run):
+        tensors, facts = checkpoints.read(run / "checkpoints", step)
+        del facts["identity"]["packing"]
+        checkpoints.write(run / "checkpoints", step, tensors, facts)
+    assert read_run(RunDirectory(run)).settings["packing"] == 1
+    found(sick_from(16, {"packing": 2}, healed_by="packing"))
+    sparring.resume(run, steps=40, coach=True, console=quiet)
+    assert [entry["before"] for entry in interventions(run)] == [{"packing": 1}]
 
 
 def test_a_late_coach_may_have_to_start_from_the_beginning(

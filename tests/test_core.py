@@ -1,5 +1,7 @@
+import errno
 import json
 import os
+import sys
 import threading
 import time
 from pathlib import Path
@@ -14,6 +16,7 @@ from sparring.core.errors import SparringError, did_you_mean, listed
 from sparring.core.hardware import repeatable, workers
 from sparring.core.mirror_padding import _of_pieces, mirrored
 from sparring.core.random_streams import Streams, stream_seed
+from sparring.core.tensor_files import save_tensors
 from sparring.media.image_files import grid, save_gif, save_image, save_video
 from sparring.media.pixel_range import float_to_pixels, pixels_to_float
 from sparring.runs.run_directory import RunDirectory
@@ -73,6 +76,21 @@ def test_replacing_is_all_or_nothing(tmp_path: Path) -> None:
         temporary.write_text(f"half {1 // 0}")
     assert target.read_text() == "old"
     assert [path.name for path in target.parent.iterdir()] == ["file.txt"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files have no limit of size there")
+def test_tensors_that_do_not_fit_are_an_error_of_the_system_that_names_the_file(tmp_path: Path) -> None:
+    import resource
+
+    target, limits = tmp_path / "weights.safetensors", resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # of any file, in bytes
+    try:
+        with pytest.raises(OSError, match="File too large") as failed, replacing(target) as temporary:
+            save_tensors(temporary, {"weights": torch.zeros(1000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (failed.value.errno, failed.value.filename) == (errno.EFBIG, str(target))
+    assert not list(tmp_path.iterdir())
 
 
 def test_json_errors_name_the_file(tmp_path: Path) -> None:

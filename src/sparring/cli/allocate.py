@@ -43,7 +43,8 @@ def allocate(
         json: The JSON file of all figures to write. Default: RUN-allocation.json.
     """
     from sparring import api
-    from sparring.cli.series_outputs import check_outputs, save_chart, show
+    from sparring.cli.screen_tables import show
+    from sparring.cli.series_outputs import check_outputs, save_chart
     from sparring.core.atomic_files import write_json
 
     stem = run.resolve().stem
@@ -67,7 +68,7 @@ def allocate(
 
 def table_of_ways(found: "Allocation") -> "Table":
     """Outcomes of all ways at the quantile."""
-    from sparring.cli.series_outputs import table_of
+    from sparring.cli.screen_tables import table_of
     from sparring.core.formatting import figures, plural
 
     rows = [

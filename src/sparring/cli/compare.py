@@ -1,12 +1,19 @@
 """`sparring compare`."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from string import ascii_lowercase
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
 from sparring.cli.arguments.shared import Checkpoint
 from sparring.core.console import console
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sparring.evaluation.compare import ComparisonRow
 
 
 def compare(
@@ -30,15 +37,29 @@ def compare(
         out: File to write: a table (.md) or a plot (.png, .pdf, .svg).
     """
     from sparring import api
-    from sparring.evaluation.compare import format_cell
+    from sparring.cli.screen_tables import show
 
     screen = console()
-    lines = api.compare(
+    rows = api.compare(
         runs, extractor=extractor, samples=samples, seed=seed, checkpoint=checkpoint, importance=importance, out=out, console=screen
     )
-    for place, line in enumerate(lines, start=1):
-        screen.print(f"{'' if line.is_baseline else f'{place}. '}{line.name}{f', {line.runs} runs' if line.runs > 1 else ''}")
-        screen.print("   " + ", ".join(f"{column} {format_cell(line, column)}" for column in line.means))
+    for head, row in zip(heads_of(rows), rows, strict=True):
+        screen.print(f"{head}. {row.name}{f', {row.runs} runs' if row.runs > 1 else ''}")
+    show(screen, [table_of_scores(rows)])
     if out is not None:
         screen.print(f"Written: {out}")
     return 0
+
+
+def heads_of(rows: "Sequence[ComparisonRow]") -> list[str]:
+    """What each is called in the table: runs by their place, baselines by letters."""
+    runs = sum(not row.is_baseline for row in rows)
+    return [str(number + 1) if number < runs else ascii_lowercase[number - runs] for number in range(len(rows))]
+
+
+def table_of_scores(rows: "Sequence[ComparisonRow]") -> "Table":
+    """A row for each score, a column for each model: what ranks them is first."""
+    from sparring.cli.screen_tables import table_of
+    from sparring.evaluation.compare import format_cell
+
+    return table_of("", ["", *heads_of(rows)], [[score, *(format_cell(row, score) for row in rows)] for score in rows[0].means])

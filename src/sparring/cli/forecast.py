@@ -49,7 +49,8 @@ def forecast(
         json: The JSON file of scores to write. Default: RUN-forecast.json.
     """
     from sparring import api
-    from sparring.cli.series_outputs import check_outputs, save_chart, show
+    from sparring.cli.screen_tables import show
+    from sparring.cli.series_outputs import check_outputs, save_chart
     from sparring.core.atomic_files import write_json
     from sparring.core.errors import SettingsError
     from sparring.core.formatting import plural
@@ -88,7 +89,7 @@ def forecast(
 
 def tables_of(found: "ScoredForecasts") -> list["Table"]:
     """Scores of each column by method."""
-    from sparring.cli.series_outputs import table_of
+    from sparring.cli.screen_tables import table_of
 
     tables = []
     for column in dict.fromkeys(score.value for score in found.scores):

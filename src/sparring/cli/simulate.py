@@ -61,7 +61,8 @@ def simulate(
         json: The JSON file of all figures to write. Default: RUN-simulation.json.
     """
     from sparring import api
-    from sparring.cli.series_outputs import check_outputs, save_chart, show
+    from sparring.cli.screen_tables import show
+    from sparring.cli.series_outputs import check_outputs, save_chart
     from sparring.core.atomic_files import write_json
     from sparring.core.formatting import plural
 
@@ -90,7 +91,7 @@ def simulate(
 
 def tables_of(found: "Simulation") -> list["Table"]:
     """Risks by method, and the results of the backtest."""
-    from sparring.cli.series_outputs import table_of
+    from sparring.cli.screen_tables import table_of
 
     tables = []
     several = len(found.spec.values) > 1

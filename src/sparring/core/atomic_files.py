@@ -31,6 +31,10 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
         sync_folder(path.parent)
+    except OSError as problem:
+        if problem.filename in (None, name):  # people know the file by its own name
+            problem.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

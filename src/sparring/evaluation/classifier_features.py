@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
@@ -19,6 +19,7 @@ from sparring.core.atomic_files import cache_folder, replacing
 from sparring.core.errors import DataError
 from sparring.core.hardware import has_fast_bfloat16, keep_freed_memory
 from sparring.core.random_streams import Streams
+from sparring.core.tensor_files import save_tensors
 from sparring.data.listed_images import hash_key
 from sparring.data.store import Store
 from sparring.nets.feature_extractors.resize import resize
@@ -115,12 +116,8 @@ def load_or_train_classifier(store: Store) -> TrainedClassifier:
         batches = [store.batch(indices) for indices in np.array_split(held_out, -(-len(held_out) // CHUNK))]
         correct = sum(int((predict_classes(network, batch.samples) == batch.labels).sum()) for batch in batches)
         about = {"accuracy": correct / len(held_out), "held_out": len(held_out)}
-        with (
-            contextlib.suppress(OSError, SafetensorError),
-            replacing(path) as temporary,
-        ):  # if the disk is full, it is trained again next time
-            tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-            save_file(tensors, temporary, metadata={"sparring": json.dumps(about)})
+        with contextlib.suppress(OSError), replacing(path) as temporary:  # if the disk is full, it is trained again next time
+            save_tensors(temporary, network.state_dict(), about)
     network.requires_grad_(False).eval().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (torch's stubs miss it)
     return TrainedClassifier(network, about["accuracy"], about["held_out"], path)
 

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int64, UInt8
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from sparring.core.atomic_files import cache_folder, replacing
 from sparring.core.errors import DataError, listed
+from sparring.core.tensor_files import save_tensors
 from sparring.data.images.sizes_and_range import SharedRange
 from sparring.data.listed_images import Problem, hash_key, name_examples
 from sparring.evaluation.features import Extractor
@@ -82,8 +83,8 @@ def load_or_extract_features(images: ImageSet, extractor: Extractor, advance: Ca
     tensors = {name: value for name, value in vars(features).items() if isinstance(value, Tensor)}
     about = {name: getattr(features, name) for name in ("problems", "black_white")}
     about["inception"] = None if features.inception is None else asdict(features.inception)
-    with contextlib.suppress(OSError, SafetensorError), replacing(path) as temporary:  # if the disk is full, they are not cached
-        save_file(tensors, temporary, metadata={"sparring": json.dumps(about)})
+    with contextlib.suppress(OSError), replacing(path) as temporary:  # if the disk is full, they are not cached
+        save_tensors(temporary, tensors, about)
     return features
 
 

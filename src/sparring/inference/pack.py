@@ -1,16 +1,14 @@
 """`pack`: one file with only what sampling needs."""
 
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from safetensors.torch import save_file
-
 from sparring import recipes
 from sparring.core.atomic_files import replacing
 from sparring.core.errors import SettingsError
+from sparring.core.tensor_files import save_tensors
 from sparring.inference.load import load
 from sparring.inference.model import Model
 from sparring.runs.config import FORMAT
@@ -42,7 +40,7 @@ def _write(model: Model, networks: Iterable[str], path: Path) -> Path:
     """Write these networks of a model, with all that is needed to build them. A SettingsError if they are not for images."""
     model.refuse_unless_images()
     wanted = set(networks)
-    tensors = {name: tensor.contiguous() for name, tensor in model.game.state_dict().items() if name.partition(".")[0] in wanted}
+    tensors = {name: tensor for name, tensor in model.game.state_dict().items() if name.partition(".")[0] in wanted}
     about = {
         "format": FORMAT,
         "recipe": recipes.name_of(model.recipe),
@@ -54,5 +52,5 @@ def _write(model: Model, networks: Iterable[str], path: Path) -> Path:
     if model.input_statistics:
         about["inputs"] = {way: found.to_json() for way, found in model.input_statistics.items()}
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={"sparring": json.dumps(about)})
+        save_tensors(temporary, tensors, about)
     return path

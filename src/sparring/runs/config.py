@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from sparring import modalities, recipes
 from sparring.core.atomic_files import read_json, write_json
-from sparring.core.errors import CheckpointError
+from sparring.core.errors import CheckpointError, SettingsError
 from sparring.core.file_kinds import kind_of, refusal
 from sparring.core.settings_checks import plain
 from sparring.games.recipe import Recipe
@@ -117,6 +117,18 @@ def identity(config: Config) -> dict[str, Any]:
 def differing(own: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
     """Those settings whose values differ; values as JSON has them."""
     return {name: value for name, value in own.items() if plain(value) != plain(usual.get(name))}
+
+
+def recipe_settings_of(config: Config) -> dict[str, Any]:
+    """The recipe's settings of a config.json, with the values of those that an older run does not name. Of a recipe that this version does
+    not know, those that are named.
+    """
+    named = config.get("recipe_settings", {})
+    try:
+        kind = recipes.get(config.get("recipe", ""))
+    except SettingsError:
+        return named
+    return {**asdict(kind()), **kind.of_older_runs, **named}
 
 
 def usual_settings(recipe: str, kind_of_data: str) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from sparring.core.atomic_files import read_json, replacing, sha256_of_file, write_json
 from sparring.core.errors import CheckpointError, listed
+from sparring.core.tensor_files import save_tensors
 from sparring.training.state import Progress
 
 Facts = dict[str, Any]
@@ -37,7 +38,7 @@ def write(folder: Path, step: int, tensors: dict[str, Tensor], facts: Facts) -> 
     """Write the checkpoint of `step`; it is there when this returns, whatever happens then."""
     tensor_path, facts_path = paths_of(folder, step)
     with replacing(tensor_path) as temporary:
-        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, temporary)
+        save_tensors(temporary, tensors)
         checksum = sha256_of_file(temporary)
     body = {**facts, "tensors_sha256": checksum}
     write_json(facts_path, {**body, "checksum": _checksum(body)})

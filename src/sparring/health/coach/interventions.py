@@ -14,7 +14,7 @@ from sparring.games.recipe import Recipe
 from sparring.health.coach.coach import WAITING_MEASUREMENTS, Coach
 from sparring.health.coach.report import describe_intervention, folder_of, print_lines, write_report
 from sparring.health.diagnosis.training_record import sample_grids
-from sparring.runs.config import Config, Entry, described, identity, read_config, write_config
+from sparring.runs.config import Config, Entry, described, identity, read_config, recipe_settings_of, write_config
 from sparring.runs.run_directory import RunDirectory
 from sparring.runs.train import PlaySession
 from sparring.training import checkpoints
@@ -55,7 +55,7 @@ class CoachedTraining:
     def with_intervention(self, config: Config, coach: Coach, progress: Progress) -> Config:
         """The content of config.json with one more intervention. Everything that follows is made from it."""
         assert coach.intervention is not None
-        intervention, before = coach.intervention, config["recipe_settings"]
+        intervention, before = coach.intervention, recipe_settings_of(config)
         back_to, origin = self.origin_of(coach.steps_to_keep, intervention["since"])
         entry = {
             "try": len(coach.interventions) + 1,

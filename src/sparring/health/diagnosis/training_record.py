@@ -14,7 +14,7 @@ from sparring.core.atomic_files import read_json
 from sparring.core.jsonl import read_lines
 from sparring.health.signals import REAL_SAMPLES, STEP, Signal
 from sparring.losses.objectives import OBJECTIVES, Objective
-from sparring.runs.config import read_config
+from sparring.runs.config import read_config, recipe_settings_of
 from sparring.runs.run_directory import RunDirectory
 
 Kind = Literal["run", "losses", "samples"]
@@ -188,7 +188,7 @@ def read_run(run: RunDirectory, defaults: Mapping[str, Any] | None = None) -> Re
         measurements=tuple(line for line in lines if "data" not in line),
         data=first.get("data", {}),
         recipe=str(config.get("recipe", "")),
-        settings=config.get("recipe_settings", {}),
+        settings=recipe_settings_of(config),
         defaults=defaults or {},
         data_config=config.get("data", {}),
         ending=read_json(run.ending) if run.ending.is_file() else {},
