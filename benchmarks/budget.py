@@ -14,7 +14,8 @@ from typing import Any
 import sparring
 from rows import arguments, rows, say
 from sparring.data.open_by_name import open_source
-from sparring.data.store import Preprocessing, prepare
+from sparring.data.prepare_store import prepare
+from sparring.data.preprocessing import Preprocessing
 from sparring.inference.model import Model
 from sparring.media.image_files import grid, save_image
 from sparring.media.pixel_range import float_to_pixels

@@ -18,7 +18,8 @@ import sparring
 from sabotage import FAILURES, PARTS, Setup, train
 from sparring.core.errors import SparringError
 from sparring.data.open_by_name import open_source
-from sparring.data.store import Preprocessing, prepare
+from sparring.data.prepare_store import prepare
+from sparring.data.preprocessing import Preprocessing
 from sparring.evaluation.judge import FrechetScorer
 
 SAMPLES = 1000

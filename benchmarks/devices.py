@@ -33,8 +33,8 @@ from torch import multiprocessing
 import sparring
 from sparring import recipes
 from sparring.data.open_by_name import open_source
+from sparring.data.prepare_store import prepare
 from sparring.data.preprocessing import Preprocessing
-from sparring.data.store import prepare
 from sparring.runs.run_directory import RunDirectory
 from sparring.runs.several_processes import all_processes
 from sparring.training import checkpoints

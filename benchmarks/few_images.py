@@ -17,8 +17,8 @@ from rich.console import Console
 import sparring
 from processor_time import steps_within
 from sparring.data.open_by_name import open_source
+from sparring.data.prepare_store import prepare
 from sparring.data.preprocessing import Preprocessing
-from sparring.data.store import prepare
 from transfer import RECIPES as TRANSFER
 from transfer import folders
 

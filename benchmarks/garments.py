@@ -8,7 +8,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from sparring.data.open_by_name import open_source
-from sparring.data.store import Preprocessing, Store, prepare
+from sparring.data.prepare_store import prepare
+from sparring.data.preprocessing import Preprocessing
+from sparring.data.store import Store
 from sparring.evaluation.classifier_features import Classifier, load_or_train_classifier, predict_classes, split_by_class
 
 SIDE, CLASSES = 32, 10

@@ -18,7 +18,8 @@ import torch
 from sparring import recipes
 from sparring.core.hardware import keep_freed_memory
 from sparring.data.open_by_name import open_source
-from sparring.data.store import Preprocessing, prepare
+from sparring.data.prepare_store import prepare
+from sparring.data.preprocessing import Preprocessing
 from sparring.data.subset import split_holdout
 from sparring.health.measurements import HealthMeasurements
 from sparring.training.callbacks.health import FIRST_SPACING

@@ -29,7 +29,9 @@ from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics
 import sparring
 from sparring.core.hardware import core_count, keep_freed_memory
 from sparring.data.open_by_name import open_source
-from sparring.data.store import Preprocessing, Store, prepare
+from sparring.data.prepare_store import prepare
+from sparring.data.preprocessing import Preprocessing
+from sparring.data.store import Store
 from sparring.evaluation.feature_cache import load_or_extract_features
 from sparring.evaluation.features import CHUNK, Extractor
 from sparring.evaluation.image_sets import image_set_from_store

@@ -21,8 +21,10 @@ from jaxtyping import Bool, Float64
 import sparring
 from sparring.data.images.image_labels import rows_of_labels
 from sparring.data.open_by_name import open_source
+from sparring.data.prepare_store import prepare
+from sparring.data.preprocessing import Preprocessing
 from sparring.data.readers.label_table import sorted_classes
-from sparring.data.store import Preprocessing, Store, prepare
+from sparring.data.store import Store
 from sparring.inference.model import Model
 from sparring.media.pixel_range import float_to_pixels
 from sparring.media.save_images import save_images

@@ -19,7 +19,8 @@ from PIL import Image
 
 from sparring.core.hardware import keep_freed_memory
 from sparring.data.open_by_name import open_source
-from sparring.data.store import Preprocessing, prepare
+from sparring.data.prepare_store import prepare
+from sparring.data.preprocessing import Preprocessing
 from sparring.media.pixel_range import pixels_to_float
 
 BATCH, BATCHES = 128, 20

@@ -26,8 +26,9 @@ from torch import Tensor, nn
 import sparring
 from processor_time import steps_within
 from sparring.data.open_by_name import open_source
+from sparring.data.prepare_store import prepare
 from sparring.data.preprocessing import Preprocessing
-from sparring.data.store import Store, prepare
+from sparring.data.store import Store
 from sparring.media.pixel_range import float_to_pixels, pixels_to_float
 
 SAMPLES = 10_000

@@ -472,7 +472,8 @@ def train(setup: Setup, kind: str | None, seed: int, out: Path, **more: Any) -> 
     import sparring
     from sparring.core.errors import NonFiniteError
     from sparring.data.open_by_name import open_source
-    from sparring.data.store import Preprocessing, prepare
+    from sparring.data.prepare_store import prepare
+    from sparring.data.preprocessing import Preprocessing
 
     torch.set_num_threads(1)
     failure = Failure(()) if kind is None else FAILURES[kind]

@@ -19,7 +19,9 @@ from garments import SIDE, garments, held_out, modes
 from rows import arguments, rows, say
 from sparring.core.random_streams import Streams
 from sparring.data.open_by_name import open_source
-from sparring.data.store import Preprocessing, Store, prepare
+from sparring.data.prepare_store import prepare
+from sparring.data.preprocessing import Preprocessing
+from sparring.data.store import Store
 from sparring.evaluation.classifier_features import Classifier, load_or_train_classifier
 from sparring.inference.model import Model
 from sparring.media.image_files import grid, save_image

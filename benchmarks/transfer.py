@@ -20,8 +20,8 @@ from rich.console import Console
 
 import sparring
 from sparring.data.open_by_name import open_source
+from sparring.data.prepare_store import prepare
 from sparring.data.preprocessing import Preprocessing
-from sparring.data.store import prepare
 
 GAME: dict[str, Any] = {"augment": "diffaugment", "checkpoint_minutes": 2.0}
 RECIPES: dict[str, dict[str, Any]] = {

@@ -19,7 +19,8 @@ from sparring import recipes
 from sparring.core.hardware import keep_freed_memory
 from sparring.data.open_by_name import open_source
 from sparring.data.pairs.pair_spec import PairSpec
-from sparring.data.store import Preprocessing, prepare
+from sparring.data.prepare_store import prepare
+from sparring.data.preprocessing import Preprocessing
 from sparring.inference.model import Model
 from sparring.inference.pack import pack
 from sparring.inference.translate_files import translate

@@ -19,7 +19,9 @@ import sparring
 from sparring.core.hardware import core_count
 from sparring.data.images.image_spec import ImageSpec
 from sparring.data.open_by_name import open_source
-from sparring.data.store import Preprocessing, Store, prepare
+from sparring.data.prepare_store import prepare
+from sparring.data.preprocessing import Preprocessing
+from sparring.data.store import Store
 from support.tiny import SMALL, TINY
 
 

@@ -13,7 +13,9 @@ from sparring.cli import main
 from sparring.core.errors import SettingsError, SparringError
 from sparring.data.images.image_spec import ImageSpec
 from sparring.data.open_by_name import open_source
-from sparring.data.store import Preprocessing, Store, prepare
+from sparring.data.prepare_store import prepare
+from sparring.data.preprocessing import Preprocessing
+from sparring.data.store import Store
 from sparring.health.diagnosis.record_questions import labels_match_images
 from sparring.health.doctor import data_checks, time_estimate
 from sparring.health.doctor import doctor as doctor_module

@@ -17,7 +17,9 @@ from sparring.core.batch import Batch
 from sparring.core.jsonl import read_lines
 from sparring.data.open_by_name import open_source
 from sparring.data.points.mixtures import Points, mixture
-from sparring.data.store import Preprocessing, Store, prepare
+from sparring.data.prepare_store import prepare
+from sparring.data.preprocessing import Preprocessing
+from sparring.data.store import Store
 from sparring.data.subset import Subset, split_holdout
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.games.game import as_played

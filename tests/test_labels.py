@@ -24,8 +24,10 @@ from sparring.data.images.image_spec import ImageSpec
 from sparring.data.images.mirrored import WithMirrored
 from sparring.data.listed_images import LabelColumn, Source
 from sparring.data.open_by_name import open_source
+from sparring.data.prepare_store import prepare
+from sparring.data.preprocessing import Preprocessing
 from sparring.data.readers.label_columns import with_label_columns
-from sparring.data.store import Preprocessing, Store, prepare
+from sparring.data.store import Store
 from sparring.evaluation.label_scores import label_scores
 from sparring.evaluation.scores import Protocol
 from sparring.games.adversarial import TwoPlayerGame

@@ -25,8 +25,8 @@ from sparring.data.images.image_spec import ImageSpec
 from sparring.data.images.inspect import inspect_source
 from sparring.data.open_by_name import open_source
 from sparring.data.pairs.pair_spec import PairSpec
+from sparring.data.prepare_store import prepare
 from sparring.data.preprocessing import Preprocessing
-from sparring.data.store import prepare
 from sparring.games.adversarial_settings import doubling_problems
 from sparring.health.doctor.data_checks import check_sizes, native_sizes
 from sparring.inference.sampling import in_proportion

@@ -11,7 +11,9 @@ from torch.nn.functional import leaky_relu, relu
 
 from sparring.core.errors import SettingsError, SparringError
 from sparring.data.open_by_name import open_source
-from sparring.data.store import Preprocessing, Store, prepare
+from sparring.data.prepare_store import prepare
+from sparring.data.preprocessing import Preprocessing
+from sparring.data.store import Store
 from sparring.inference.model import Model
 from sparring.interpret import discriminator_features, filter_visualization, linear_probe
 from sparring.recipes.dcgan import DCGAN

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sparring.core.console import console as plain_console
 from sparring.core.errors import SparringError
 from sparring.data.open_by_name import open_source
-from sparring.data.store import prepare
+from sparring.data.prepare_store import prepare
 from sparring.evaluation.compare import compare
 from sparring.evaluation.feature_statistics import judge_against_statistics, write_statistics
 from sparring.evaluation.judge import FrechetScorer, judge

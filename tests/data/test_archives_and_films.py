@@ -10,8 +10,8 @@ from PIL import Image
 
 from sparring.core.errors import DataError
 from sparring.data.open_by_name import open_source
+from sparring.data.prepare_store import prepare
 from sparring.data.preprocessing import Preprocessing
-from sparring.data.store import prepare
 from sparring.media.image_files import save_gif_or_video
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from sparring.core.errors import DataError
 from sparring.data.open_by_name import open_source
-from sparring.data.store import prepare
+from sparring.data.prepare_store import prepare
 
 RANDOM = np.random.default_rng(0)
 GRAY = RANDOM.integers(0, 256, (5, 6, 6), np.uint8)

@@ -9,8 +9,9 @@ from PIL import Image
 
 from sparring.data.changed_files import changes_since
 from sparring.data.open_by_name import open_source
+from sparring.data.prepare_store import prepare
 from sparring.data.preprocessing import Preprocessing
-from sparring.data.store import Store, prepare
+from sparring.data.store import Store
 
 
 def save(path: Path, value: int) -> None:

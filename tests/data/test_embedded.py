@@ -16,7 +16,8 @@ from PIL import Image
 
 from sparring.core.errors import DataError
 from sparring.data.open_by_name import open_source, source_names
-from sparring.data.store import Preprocessing, prepare
+from sparring.data.prepare_store import prepare
+from sparring.data.preprocessing import Preprocessing
 
 FOLDER = Path(__file__).resolve().parents[2] / "src" / "sparring" / "data" / "images" / "bundled_files"
 

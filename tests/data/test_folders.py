@@ -11,7 +11,8 @@ from PIL import Image
 
 from sparring.core.errors import DataError
 from sparring.data.open_by_name import Source, open_source
-from sparring.data.store import Preprocessing, prepare
+from sparring.data.prepare_store import prepare
+from sparring.data.preprocessing import Preprocessing
 from support.image_files import encoded, noise
 
 

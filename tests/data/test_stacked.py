@@ -13,7 +13,8 @@ from sparring.core.errors import DataError
 from sparring.data.images.inspect import inspect_source
 from sparring.data.images.stacked_channels import stacked_choices
 from sparring.data.open_by_name import Source, open_source
-from sparring.data.store import Preprocessing, prepare
+from sparring.data.prepare_store import prepare
+from sparring.data.preprocessing import Preprocessing
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,9 @@ from sparring.core.errors import DataError, SettingsError
 from sparring.data import content_digest
 from sparring.data.listed_images import Source
 from sparring.data.open_by_name import open_source
-from sparring.data.store import Preprocessing, Store, open_store, prepare
+from sparring.data.prepare_store import prepare
+from sparring.data.preprocessing import Preprocessing
+from sparring.data.store import Store, open_store
 from support.image_files import encoded, noise
 
 
@@ -271,7 +273,8 @@ KILLED = """
 import os, sys, time
 from dataclasses import replace
 from sparring.data.open_by_name import open_source
-from sparring.data.store import Preprocessing, prepare
+from sparring.data.prepare_store import prepare
+from sparring.data.preprocessing import Preprocessing
 
 source = open_source(sys.argv[1])
 def read(index):

@@ -12,8 +12,9 @@ import sparring
 from sparring.core.errors import SettingsError
 from sparring.data.images.mirrored import WithMirrored
 from sparring.data.open_by_name import open_source
+from sparring.data.prepare_store import prepare
 from sparring.data.preprocessing import Preprocessing
-from sparring.data.store import Store, prepare
+from sparring.data.store import Store
 from sparring.inference.sampling import in_proportion
 from sparring.media.image_decoding import MOST_PIECES, random_pieces
 from support.cli import call

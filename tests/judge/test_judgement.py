@@ -18,7 +18,9 @@ from sparring.core.atomic_files import sha256_of_file
 from sparring.core.errors import DataError, SettingsError
 from sparring.core.jsonl import read_lines
 from sparring.data.open_by_name import open_source
-from sparring.data.store import Preprocessing, Store, prepare
+from sparring.data.prepare_store import prepare
+from sparring.data.preprocessing import Preprocessing
+from sparring.data.store import Store
 from sparring.evaluation.compare import RunScores, markdown_table, plot_comparison, rank_runs
 from sparring.evaluation.features import Extractor
 from sparring.evaluation.image_sets import ImageSet, image_set_from_store

@@ -12,7 +12,7 @@ from torch.nn.functional import interpolate, pad
 from torchvision.transforms.functional import gaussian_blur
 
 from sparring.data.open_by_name import open_source
-from sparring.data.store import prepare
+from sparring.data.prepare_store import prepare
 from sparring.evaluation.perceptual_distance import PerceptualDistance, paired_scores
 from sparring.metrics.paired_images import mean_absolute_error, mean_scores, peak_signal_to_noise_ratio, structural_similarity
 from sparring.nets.feature_extractors import efficientnet_lite0

@@ -99,7 +99,7 @@ def prepare_data(arguments: Any) -> int:  # noqa: ANN401 (made by `prepare_argum
     """Decode, crop and resize data once, and keep the result in the cache for training."""
     from sparring.core.formatting import plural
     from sparring.data.open_by_name import open_source
-    from sparring.data.store import prepare
+    from sparring.data.prepare_store import prepare
 
     screen = console()
     store = prepare(open_source(arguments.data, split=arguments.preprocessing.split), arguments.preprocessing, progress=screen.is_terminal)

@@ -17,8 +17,9 @@ from sparring.core.parallel_map import progress_bar
 from sparring.data.images.image_labels import values_of_labels
 from sparring.data.images.sizes_and_range import shared_range
 from sparring.data.open_by_name import open_source
+from sparring.data.prepare_store import prepare, usable_source
 from sparring.data.preprocessing import Preprocessing, check_and_parse_background
-from sparring.data.store import Store, open_store_if_present, prepare, usable_source
+from sparring.data.store import Store, open_store_if_present
 from sparring.evaluation import report
 from sparring.evaluation.feature_cache import load_or_extract_features
 from sparring.evaluation.image_sets import ImageSet, columns_of, image_set_from_source, image_set_from_store

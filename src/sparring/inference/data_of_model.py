@@ -7,7 +7,9 @@ from pathlib import Path
 from sparring.core.console import console
 from sparring.core.errors import SettingsError
 from sparring.data.open_by_name import open_source
-from sparring.data.store import Preprocessing, Store, open_store_if_present, prepare
+from sparring.data.prepare_store import prepare
+from sparring.data.preprocessing import Preprocessing
+from sparring.data.store import Store, open_store_if_present
 from sparring.inference.model import Model
 from sparring.runs.config import read_config
 from sparring.runs.data_changes import refuse_changed, refuse_moved

@@ -18,8 +18,9 @@ from sparring.data.images.image_spec import ImageSpec
 from sparring.data.images.sizes_and_range import common_size
 from sparring.data.open_by_name import open_source, source_names
 from sparring.data.pairs.pairs import Pairs
+from sparring.data.prepare_store import prepare
 from sparring.data.preprocessing import Preprocessing
-from sparring.data.store import Store, open_store_if_present, prepare
+from sparring.data.store import Store, open_store_if_present
 from sparring.data.subset import split_holdout
 from sparring.games.capabilities import Samples
 from sparring.games.exported_parts import IMAGE, Output

@@ -137,7 +137,7 @@ def resume_arguments(run: Path) -> type:
 
 def prepare_arguments() -> type:
     """The arguments of `sparring data prepare`."""
-    from sparring.data.store import Preprocessing
+    from sparring.data.preprocessing import Preprocessing
 
     return make_dataclass(
         "Arguments",

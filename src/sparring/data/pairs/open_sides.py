@@ -20,9 +20,10 @@ from sparring.data.listed_images import Item, Source, hash_key
 from sparring.data.open_by_name import open_source
 from sparring.data.pairs.derived_inputs import DERIVATIONS
 from sparring.data.pairs.pairing import Pairing
+from sparring.data.prepare_store import prepare
 from sparring.data.preprocessing import Preprocessing
 from sparring.data.readers.folder_layouts import is_training, split_part, split_set
-from sparring.data.store import NAMES, Store, prepare
+from sparring.data.store import NAMES, Store
 from sparring.media.image_decoding import IMAGE_ENDINGS, UnusableImageError, decode_image
 
 Channels = tuple[int, int]

@@ -12,7 +12,7 @@ from sparring.core.errors import CheckpointError, DataError, SettingsError
 from sparring.core.file_kinds import kind_of, refusal
 from sparring.core.formatting import plural
 from sparring.data.open_by_name import open_source
-from sparring.data.store import prepare
+from sparring.data.prepare_store import prepare
 from sparring.health.diagnosis import all_rules, report
 from sparring.health.diagnosis.readers.losses import read_losses
 from sparring.health.diagnosis.readers.sample_sheets import measure_real_images, read_sample_sheets

@@ -17,9 +17,11 @@ from sparring.data.music.open_songs import is_music
 from sparring.data.open_by_name import open_source
 from sparring.data.pairs.derived_inputs import DerivedInput, parse_derived_input
 from sparring.data.pairs.pairs import Pairing
+from sparring.data.prepare_store import prepare
+from sparring.data.preprocessing import Preprocessing
 from sparring.data.records.records_reading import RecordsReading, are_records
 from sparring.data.sequences.sequences_reading import are_sequences
-from sparring.data.store import Preprocessing, Store, open_store_if_present, prepare
+from sparring.data.store import Store, open_store_if_present
 from sparring.data.tables.table_files import is_table
 from sparring.health.diagnosis.finding import WEIGHTS
 from sparring.health.doctor.data_checks import (
