@@ -1,5 +1,4 @@
 import json
-import os
 import re
 import shlex
 import shutil
@@ -16,6 +15,7 @@ from PIL import Image
 from sparring import recipes
 from sparring.cli import command_table, exit_codes
 from support.cli import call
+from support.processes import command_running
 
 TINY = ["--width", "4", "--batch-size", "8", "--threads", "1", "--samples", "4"]
 
@@ -157,28 +157,13 @@ def test_data_is_said_in_two_lines_and_what_is_held_out_in_one(tmp_path: Path, c
 
 def test_ctrl_c_saves_and_says_how_to_go_on(squares: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    command = [
-        sys.executable,
-        "-m",
-        "sparring",
-        "train",
-        "dcgan",
-        "--data",
-        squares,
-        "--out",
-        run,
-        "--steps",
-        "100000",
-        "--log-every",
-        "1",
-        *TINY,
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ)
-    deadline = time.monotonic() + 120
-    while not (run / "timing.jsonl").exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    command = ("train", "dcgan", "--data", squares, "--out", run, "--steps", 100_000, "--log-every", 1, *TINY)
+    with command_running(*command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        deadline = time.monotonic() + 120
+        while not (run / "timing.jsonl").exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=120)
     assert process.returncode == exit_codes.EXIT_STOPPED, out
     assert f"sparring resume {run}" in out
     assert "Traceback" not in out

@@ -3,7 +3,6 @@
 import json
 import math
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from starlette.testclient import TestClient
 from sparring.studio.places import Places
 from sparring.studio.server import Studio
 from sparring.studio.watch import MOST_KEPT, MOST_PLACES, Tail, thinned
+from support.processes import command_running
 from support.studio import HOST, TOKEN
 
 
@@ -92,9 +92,9 @@ def test_a_training_is_asked_to_stop(squares: Path, tmp_path: Path) -> None:
         "--log-every",
         "1",
     ]
-    command = [sys.executable, "-m", "sparring", "train", "dcgan", "--data", str(squares), "--out", str(run), *settings]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as training:
-        until = time.monotonic() + 60
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with command_running("train", "dcgan", "--data", squares, "--out", run, *settings, **silent) as training:
+        until = time.monotonic() + 300
         while not (run / "log.jsonl").is_file() and time.monotonic() < until:
             time.sleep(0.1)
         studio = Studio(Places([run]))
@@ -104,7 +104,7 @@ def test_a_training_is_asked_to_stop(squares: Path, tmp_path: Path) -> None:
         assert client.post(path, headers={"Origin": "http://elsewhere"}).status_code == 403
         assert training.poll() is None
         assert client.post(path).json() == {"asked": True}
-        assert training.wait(60) == 130
+        assert training.wait(300) == 130
     assert list((run / "checkpoints").glob("*.safetensors"))
     assert client.post(path).json() == {"asked": False}
     studio.stage.close()
