@@ -74,28 +74,12 @@ def test_long_curves_are_thinned_by_means() -> None:
 
 def test_a_training_is_asked_to_stop(squares: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    settings = [
-        "--size",
-        "16",
-        "--width",
-        "4",
-        "--latent-size",
-        "5",
-        "--batch-size",
-        "8",
-        "--threads",
-        "1",
-        "--device",
-        "cpu",
-        "--steps",
-        "1000000",
-        "--log-every",
-        "1",
-    ]
+    small = ("--size", 16, "--width", 4, "--latent-size", 5, "--batch-size", 8, "--threads", 1, "--device", "cpu")
+    command = ("train", "dcgan", "--data", squares, "--out", run, "--steps", 1_000_000, "--log-every", 1, *small)
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with command_running("train", "dcgan", "--data", squares, "--out", run, *settings, **silent) as training:
+    with command_running(*command, **silent) as training:
         until = time.monotonic() + 300
-        while not (run / "log.jsonl").is_file() and time.monotonic() < until:
+        while not (run / "timing.jsonl").is_file() and time.monotonic() < until:
             time.sleep(0.1)
         studio = Studio(Places([run]))
         client = TestClient(studio.app(TOKEN), base_url=f"http://{HOST}", headers={"Authorization": f"Bearer {TOKEN}"})
