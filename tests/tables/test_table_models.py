@@ -456,15 +456,15 @@ def test_a_critic_mends_what_the_model_has_not_learned(tmp_path: Path, quiet: Co
     left = random.choice(["a", "b"], 2000)
     same = np.where(random.random(2000) < 0.95, left, np.where(left == "a", "b", "a"))
     frame = pd.DataFrame({"left": left, "right": same})
-    settings = {"batch_size": 200, "hidden": 4, "embedding": 2, "learning_rate": 3e-3, "dropout": 0.999, "steps": 400}
+    settings = {"batch_size": 200, "hidden": 4, "embedding": 2, "learning_rate": 3e-3, "dropout": 0.999, "steps": 250}
     words = {"threads": 1, "holdout": 0, "console": quiet}
     model = sparring.train("tabular-ar", frame, tmp_path / "run", critic=16, **settings, **words)
-    alone = sparring.train("tabular-ar", frame, tmp_path / "alone", **settings, **words).rows(4000, seed=1)
+    alone = sparring.train("tabular-ar", frame, tmp_path / "alone", **settings, **words).rows(1000, seed=1)
     assert (alone.left == alone.right).mean() < 0.6
-    rows = model.rows(4000, seed=1)
+    rows = model.rows(2000, seed=1)
     assert (rows.left == rows.right).mean() == pytest.approx(0.95, abs=0.04)
     assert (rows.left == "a").mean() == pytest.approx(0.5, abs=0.04)
-    assert model.rows(3000, seed=1).equals(rows.head(3000))
+    assert model.rows(1500, seed=1).equals(rows.head(1500))
     asked = model.rows(500, where=["left=a"])
     assert (asked.left == "a").all()
     assert (asked.right == "a").mean() == pytest.approx(0.95, abs=0.05)
