@@ -25,7 +25,7 @@ from support.runs import same_run
 from support.texts import COMMON, SMALL_OF, counting, play, spec_of, titles, write_titles
 
 GANS = ("relgan", "scratchgan", "seqgan")
-NETWORKS = [{"network": "gru"}, {"network": "transformer", "hidden": 32, "layers": 2}]
+NETWORKS = [{"network": "gru"}, {"network": "transformer", "hidden": 32, "layers": 2}, {"network": "relational", "hidden": 32, "slots": 2}]
 
 
 def game_of(name: str, spec: SequenceSpec, **settings: object) -> Any:  # noqa: ANN401 (of several classes)
