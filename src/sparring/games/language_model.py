@@ -137,7 +137,7 @@ class LanguageModelRecipe(Recipe):
     embedding: int = 128
     """Number of dimensions of each token's vector."""
     hidden: int = 384
-    """Number of units of each layer, or of each slot of a relational memory. Of a transformer and a relational memory, a multiple of 32, the
+    """Number of units of each layer, or of each slot of a relational memory. Of a transformer and of such a memory, a multiple of 32, the
     width of a head."""
     layers: int | None = None
     """Number of layers. None: 1, or 4 of a transformer. A relational memory has one."""

@@ -12,9 +12,9 @@ FORGET_BIAS = 1.0
 
 
 class RelationalCore(nn.Module):
-    """The relational memory core of Santoro et al. 2018 (section 3), the generator's cell of Nie et al. 2019 (section 2.1). At each step the
-    slots attend to themselves and to the input, pass a network of their own, and are written through gates. What comes out at a step
-    depends on that step and those before it alone.
+    """The relational memory core of Santoro et al. 2018 (section 3), the cell of the generator of Nie et al. 2019 (section 2.1). At each
+    step the slots attend to each other and to the input, pass a network, and are written through gates. What comes out at a step depends
+    on that step and those before it alone.
     """
 
     rows_at: ClassVar[int] = 0
