@@ -35,6 +35,12 @@ class LanguageModel(nn.Module):
         """Logits of the token at each place."""
         return hidden @ self.embedding.weight.t() + self.bias
 
+    def logits_of_some(
+        self, hidden: Float[Tensor, "*places embedding"], tokens: Int64[Tensor, "*places some"]
+    ) -> Float[Tensor, "*places some"]:
+        """Logits of these tokens alone at each place."""
+        return (self.embedding.weight[tokens] @ hidden[..., None])[..., 0] + self.bias[tokens]
+
     def forward(self, codes: Int64[Tensor, "n t"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n t vocabulary"]:
         """Logits of each token, given those before it."""
         return self.logits_of(self.hidden(codes, condition))
