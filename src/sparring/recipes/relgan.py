@@ -97,7 +97,7 @@ class RelGANGame(AdversarialSequenceGame):
         for the tokens; to the first order it says what each candidate in its place would cost. Tokens that the model has read are taken as
         given, as in the authors' code.
         """
-        vectors = self.discriminator.embedding(drawn.candidates).detach()
+        vectors = self.discriminator.embedding.table.detach()[drawn.candidates]
         costs = (vectors @ gradient[..., None])[..., 0]
         with self.without_dropout(), torch.autocast(gradient.device.type, enabled=False):
             hidden = self.model.hidden(drawn.codes, drawn.condition)
@@ -226,6 +226,8 @@ class RelGAN(AdversarialSequenceRecipe):
             found.append(
                 f"discriminator_embedding ({self.discriminator_embedding}) must be a multiple of representations ({self.representations})."
             )
+        if self.candidates == 1:
+            found.append("candidates must be 0, or at least 2: one token has nothing to be compared with.")
         return found
 
     def build(self, spec: SequenceSpec) -> RelGANGame:
