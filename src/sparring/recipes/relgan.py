@@ -57,6 +57,11 @@ class RelGANGame(AdversarialSequenceGame):
         """The settings."""
         return cast(RelGAN, self.settings)
 
+    @property
+    def cnn(self) -> SequenceCNN:
+        """The discriminator, by its class."""
+        return cast(SequenceCNN, self.discriminator)
+
     def play_discriminator(self, context: StepContext) -> Losses:
         """See AdversarialSequenceGame."""
         batch = context.batch
@@ -76,8 +81,8 @@ class RelGANGame(AdversarialSequenceGame):
         if not self.recipe.candidates:
             return self.play_by_gumbel(context)
         batch, drawn = context.batch, self.drawn.pop(context.part)
-        vectors = self.discriminator.embedding(drawn.codes).detach().requires_grad_()
-        fake = self.discriminator.of_vectors(vectors, drawn.condition)
+        vectors = self.cnn.embedding(drawn.codes).detach().requires_grad_()
+        fake = self.cnn.of_vectors(vectors, drawn.condition)
         real = fake.detach()
         if self.objective.compares:
             with torch.no_grad():
@@ -97,7 +102,7 @@ class RelGANGame(AdversarialSequenceGame):
         for the tokens; to the first order it says what each candidate in its place would cost. Tokens that the model has read are taken as
         given, as in the authors' code.
         """
-        vectors = self.discriminator.embedding.table.detach()[drawn.candidates]
+        vectors = self.cnn.embedding.table.detach()[drawn.candidates]
         costs = (vectors @ gradient[..., None])[..., 0]
         with self.without_dropout(), torch.autocast(gradient.device.type, enabled=False):
             hidden = self.model.hidden(drawn.codes, drawn.condition)
@@ -182,7 +187,7 @@ class RelGAN(AdversarialSequenceRecipe):
     by several embeddings.
     """
 
-    title: ClassVar[str] = "RelGAN: texts, by gradients through a straight-through Gumbel softmax"
+    title: ClassVar[str] = "RelGAN: texts, by gradients through the choice of each token"
     paper: ClassVar[str] = "Nie et al. 2019: RelGAN: Relational Generative Adversarial Networks for Text Generation (ICLR 2019)"
     data: ClassVar[str] = "texts (.txt, .csv and others with --text), SMILES (.smi)"
     ranges: ClassVar[Ranges] = {
@@ -198,20 +203,29 @@ class RelGAN(AdversarialSequenceRecipe):
 
     of_older_runs: ClassVar[Mapping[str, object]] = {"widths": (2, 3, 4, 5), "candidates": 0, "likelihood_weight": 0.0}
 
-    discriminator_steps: int = 5
-    """Number of discriminator updates per generator update."""
+    discriminator_fit_steps: int = 100
+    """Number of steps after those by likelihood in which the discriminator learns alone."""
+    discriminator_steps: int = 1
+    """Number of discriminator updates per generator update (in the paper: 5)."""
+    generator_learning_rate: float = 2e-4
+    """Learning rate of the generator's adversarial steps. A wider generator needs a smaller one: about 0.07 / hidden. (learning_rate is
+    that of its steps by likelihood.)"""
+    discriminator_learning_rate: float = 5e-3
+    """Learning rate of the discriminator."""
+    discriminator_dropout: float = 0.0
+    """Dropout rate of the discriminator."""
     objective: ObjectiveName = "relativistic"
     """Losses of discriminator and generator; the paper's compares each real sequence with a generated one."""
-    representations: int = 16
+    representations: int = 4
     """Number of embeddings by which the discriminator sees a sequence, each of discriminator_embedding / representations dimensions."""
-    filters: int = 64
+    filters: int = 32
     """Number of convolution filters of each width."""
     widths: tuple[int, ...] = (2, 3)
     """Numbers of tokens that convolutions see at once (in the paper: 2, 3, 4 and 5)."""
     candidates: int = 16
     """Number of tokens that are drawn at each place, the first to be used, all to compare: gradients go through these alone. 0: through
     the whole vocabulary, by the paper's Gumbel softmax, which takes several times as long."""
-    likelihood_weight: float = 0.0
+    likelihood_weight: float = 0.3
     """Weight of the likelihood of real texts (nats a token) in the generator's adversarial steps. Not in the paper."""
     sharpness: float = 100.0
     """Largest inverse temperature of the Gumbel softmax (candidates 0): larger, gradients are truer and noisier, and samples better and
