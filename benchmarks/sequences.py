@@ -40,17 +40,16 @@ from sparring.training.state import State
 
 FIT_SHARE = 0.4
 SHOWN = ("LM score", "reverse LM score", "BLEU-4", "self-BLEU-4", "JS distance of 2-grams", "distinct samples", "copies", "form kept")
-GAN: dict[str, Any] = {"generator_learning_rate": 1e-3, "discriminator_learning_rate": 1e-3}
 TASKS: dict[str, dict[str, dict[str, Any]]] = {
     "oracle": {
         "every": {"embedding": 32, "hidden": 32, "learning_rate": 0.01, "ema_samples": 2000},
-        "relgan": {**GAN, "discriminator_steps": 1, "representations": 8, "sharpness": 10.0, "sharpen_steps": 200},
+        "relgan": {"generator_learning_rate": 2e-3},
         "scratchgan": {"batch_size": 256},
         "seqgan": {"discriminator_steps": 2, "discriminator_fit_steps": 50, "rollouts": 1},
     },
     "quatrains": {
         "every": {"embedding": 96, "hidden": 256},
-        "relgan": {"discriminator_steps": 1, "representations": 8, "sharpness": 10.0, "sharpen_steps": 200},
+        "relgan": {"generator_learning_rate": 3e-4},
         "scratchgan": {"batch_size": 256},
         "seqgan": {"discriminator_steps": 2, "discriminator_fit_steps": 50, "rollouts": 1},
     },

@@ -21,7 +21,7 @@ from sparring.games.step_context import StepContext
 from support.runs import same_run
 from support.texts import COMMON, SMALL, chain_entropy, chain_texts, counting, dataset, spec_of, titles, write_titles
 
-NETWORKS = [{"network": "gru"}, {"network": "transformer", "hidden": 32, "layers": 2}]
+NETWORKS = [{"network": "gru"}, {"network": "transformer", "hidden": 32, "layers": 2}, {"network": "relational", "hidden": 32, "slots": 2}]
 
 
 def game_of(spec: SequenceSpec, **settings: object) -> LanguageModelGame:

@@ -39,10 +39,10 @@ class Fixed(Game):
         return self.codes[(first + torch.arange(n)) % len(self.codes)]
 
 
-def diagnosed(data: SequenceDataset, codes: Int64[np.ndarray, "n length"]) -> list[Finding]:
+def diagnosed(data: SequenceDataset, codes: Int64[np.ndarray, "n length"], **newer: object) -> list[Finding]:
     facts, measure = sequences_probe(data, 0)
     lines = tuple({"step": step, "real_samples": 100 * step, **measure(Fixed(data, codes))} for step in (1000, 1100, 1200))
-    settings = {"generator_learning_rate": 3e-4, "fit_steps": 500, "sharpness": 100.0, "discriminator_steps": 5}
+    settings = {"generator_learning_rate": 3e-4, "fit_steps": 500, "sharpness": 100.0, "discriminator_steps": 5, **newer}
     about = Record(Path("run"), "run", measurements=lines, data=facts, data_config={"spec": {"kind": "sequences"}}, settings=settings)
     return list(diagnose(about))
 
@@ -79,6 +79,9 @@ def test_remedies_are_settings_of_the_recipe(data: SequenceDataset) -> None:
         {"generator_learning_rate": 1e-4},
         {"fit_steps": 1000},
     ]
+    (found,) = diagnosed(data, encoded(data, [varied(1, 1)[0]] * 256), candidates=16, likelihood_weight=0.5)
+    assert found.remedies[0].settings == {"likelihood_weight": 1.5}
+    assert not any("sharpness" in remedy.settings for remedy in found.remedies), "it is not used with candidates"
 
 
 def test_every_signal_of_sequences_is_measured(data: SequenceDataset) -> None:

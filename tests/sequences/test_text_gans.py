@@ -1,6 +1,7 @@
 """relgan, scratchgan and seqgan: what their parts compute, by hand and by enumeration; what they learn; and that runs are exact."""
 
 import itertools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from support.runs import same_run
 from support.texts import COMMON, SMALL_OF, counting, play, spec_of, titles, write_titles
 
 GANS = ("relgan", "scratchgan", "seqgan")
-NETWORKS = [{"network": "gru"}, {"network": "transformer", "hidden": 32, "layers": 2}]
+NETWORKS = [{"network": "gru"}, {"network": "transformer", "hidden": 32, "layers": 2}, {"network": "relational", "hidden": 32, "slots": 2}]
 
 
 def game_of(name: str, spec: SequenceSpec, **settings: object) -> Any:  # noqa: ANN401 (of several classes)
@@ -122,7 +123,7 @@ def test_rewards_of_rollouts_are_expectations_on_a_tiny_tree() -> None:
 
 def test_sequences_by_gumbel_numbers_are_the_models_own() -> None:
     """Their shares are the chances that the model gives them, and ends are followed by nothing."""
-    game = game_of("relgan", spec_of("ab", 2))
+    game = game_of("relgan", spec_of("ab", 2), candidates=0)
     context = context_of(torch.ones(6000, 2))
     one_hots = game.straight_through_sequences(context, None, 5.0)
     codes = one_hots.argmax(dim=2)
@@ -133,6 +134,65 @@ def test_sequences_by_gumbel_numbers_are_the_models_own() -> None:
     assert not any((codes[:, 0] == END) & (codes[:, 1] != END))
 
 
+def test_candidates_are_drawn_as_the_model_would_and_the_first_is_used() -> None:
+    game = game_of("relgan", spec_of("ab", 2), candidates=3)
+    drawn = game.draw_candidates(context_of(torch.ones(4000, 2)), None)
+    assert torch.equal(drawn.codes[:, 0], drawn.candidates[:, 0, 0])
+    after_a = drawn.codes[:, 0] == 1
+    assert torch.equal(drawn.codes[after_a, 1], drawn.candidates[after_a, 1, 0])
+    assert not drawn.codes[drawn.codes[:, 0] == END].any(), "nothing follows an end"
+    with torch.no_grad():
+        expected = game.model.eval()(torch.tensor([[1, 1]])).softmax(dim=2)[0]
+    for place, rows in ((0, drawn.candidates[:, 0]), (1, drawn.candidates[after_a, 1])):
+        for number in range(3):
+            assert torch.allclose(torch.bincount(rows[:, number], minlength=3) / len(rows), expected[place], atol=0.04)
+
+
+def test_the_gradient_of_a_choice_is_that_of_the_expected_cost_of_all_tokens() -> None:
+    """Where the discriminator's gradient at the first place is known, and 0 elsewhere: p (cost - mean cost), by all tokens' chances."""
+    game = game_of("relgan", spec_of("abcd", 2), candidates=4)
+    drawn = game.draw_candidates(context_of(torch.ones(8000, 2)), None)
+    gradient = torch.zeros(8000, 2, 8)
+    gradient[:, 0] = torch.linspace(-1, 2, 8)
+    losses = game.loss_of_choices(drawn, gradient)
+    assert not losses.any()
+    losses.mean().backward()
+    with torch.no_grad():
+        costs = game.discriminator.embedding.table @ gradient[0, 0]
+        chances = game.model(torch.zeros(1, 1, dtype=torch.int64)).softmax(dim=2)[0, 0]
+        expected = chances * (costs - chances @ costs)
+    assert expected.abs().max() > 0.01
+    torch.testing.assert_close(game.model.bias.grad, expected, atol=4e-3, rtol=0)
+
+
+def test_the_generator_is_judged_by_the_sequences_that_the_discriminator_saw() -> None:
+    game = game_of("relgan", spec_of("abcd", 4), likelihood_weight=0.5, discriminator_dropout=0.0)
+    context = context_of(torch.randint(1, 5, (8, 4), generator=torch.manual_seed(0)))
+    game.play_discriminator(context)
+    seen = game.drawn[0].codes
+    losses = game.play_generator(context)
+    fake = game.discriminator(seen).detach()
+    real = game.discriminator(context.batch.samples.long()).detach()
+    assert torch.allclose(losses["adversarial"], torch.nn.functional.softplus(real - fake).mean(dim=1), atol=1e-6)
+    nats = -game.log_likelihood(context.batch.samples)
+    assert torch.allclose(losses["likelihood"], 0.5 * nats / 4, atol=1e-6)
+    assert not game.drawn
+
+
+def test_what_older_runs_do_not_name_is_as_it_was(tmp_path: Path) -> None:
+    """A run whose config.json has no word of the newer settings has the Gumbel softmax and the same networks."""
+    was = {"widths": (2, 3, 4, 5), "candidates": 0, "likelihood_weight": 0.0}
+    settings: dict[str, Any] = {**SMALL_OF["relgan"], **COMMON, "console": Console(quiet=True)}
+    samples = sparring.train("relgan", write_titles(tmp_path), tmp_path / "run", steps=2, **settings, **was).game.sample(20)
+    path = tmp_path / "run" / "config.json"
+    config = json.loads(path.read_text())
+    config["recipe_settings"] = {name: value for name, value in config["recipe_settings"].items() if name not in was}
+    path.write_text(json.dumps(config))
+    old = sparring.load(tmp_path / "run")
+    assert {name: getattr(old.recipe, name) for name in was} == was
+    assert torch.equal(old.game.sample(20), samples)
+
+
 def test_unknown_tokens_are_never_drawn_in_training() -> None:
     spec = SequenceSpec("characters", 4, ("a", "b", "\ufffd"))
     for name in GANS:
@@ -140,7 +200,9 @@ def test_unknown_tokens_are_never_drawn_in_training() -> None:
         with torch.no_grad():
             game.model.bias[3] = 20
         if name == "relgan":
-            drawn = game.straight_through_sequences(context_of(torch.ones(64, 4)), None, 1.0).argmax(dim=2)
+            candidates = game.draw_candidates(context_of(torch.ones(64, 4)), None).candidates
+            by_gumbel = game.straight_through_sequences(context_of(torch.ones(64, 4)), None, 1.0).argmax(dim=2)
+            drawn = torch.cat([candidates.flatten(), by_gumbel.flatten()])
         else:
             drawn = game.generated(context_of(torch.ones(64, 4)), None)
         assert not (drawn == 3).any()
@@ -262,6 +324,9 @@ def test_models_draw_score_and_say_why_they_are_not_exported(tmp_path: Path) -> 
     [
         ("relgan", {"representations": 3, "discriminator_embedding": 8}, "multiple of representations"),
         ("relgan", {"sharpness": 0.5}, "sharpness"),
+        ("relgan", {"candidates": 1}, "candidates must be 0, or at least 2"),
+        ("relgan", {"widths": (2, 0)}, "widths"),
+        ("relgan", {"likelihood_weight": -1.0}, "likelihood_weight"),
         ("seqgan", {"rollouts": 0}, "rollouts"),
         ("scratchgan", {"discount": 1.5}, "discount"),
         ("scratchgan", {"baseline_decay": 1.0}, "baseline_decay"),

@@ -8,6 +8,7 @@ import torch
 
 from sparring.losses.gumbel import gumbel_of, sharpness_at, straight_through, without_gradient_after_end
 from sparring.losses.policy_gradient import reinforce_loss, returns_of
+from sparring.losses.token_candidates import loss_of_candidates
 
 
 def test_gumbel_numbers_draw_as_the_softmax_says() -> None:
@@ -37,6 +38,20 @@ def test_straight_through_has_one_hot_values_and_the_softmax_jacobian() -> None:
     for token in range(3):
         (gradient,) = torch.autograd.grad(one_hots[0, token], scores, retain_graph=True)
         torch.testing.assert_close(gradient[0], jacobian[token], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("drawn", [2, 3])
+def test_the_mean_gradient_of_candidates_is_that_of_the_expected_cost(drawn: int) -> None:
+    """Three tokens: all ways to draw two or three of them independently, weighted by their chances."""
+    logits = torch.tensor([0.4, -0.8, 1.1], dtype=torch.float64, requires_grad=True)
+    costs = torch.tensor([2.0, -1.0, 0.5], dtype=torch.float64)
+    chances = logits.softmax(dim=0)
+    (truth,) = torch.autograd.grad((chances * costs).sum(), logits, retain_graph=True)
+    every = torch.tensor(list(itertools.product(range(3), repeat=drawn)))
+    weights = chances.detach()[every].prod(dim=1)
+    assert weights.sum().item() == pytest.approx(1)
+    (estimate,) = torch.autograd.grad((weights * loss_of_candidates(logits[every], costs[every])).sum(), logits)
+    torch.testing.assert_close(estimate, truth, rtol=1e-12, atol=1e-14)
 
 
 def test_places_after_the_end_have_values_but_no_gradient() -> None:

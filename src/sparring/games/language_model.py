@@ -23,6 +23,7 @@ from sparring.games.step_context import StepContext
 from sparring.losses.objectives import Losses
 from sparring.nets.language_model import LanguageModel
 from sparring.nets.recurrent import RecurrentCore
+from sparring.nets.relational_memory import RelationalCore
 from sparring.nets.transformer import TransformerCore
 from sparring.optimizers.optimizers import maker
 
@@ -114,6 +115,7 @@ class LanguageModelRecipe(Recipe):
         "embedding": {"at least": 1, "at most": 2**12},
         "hidden": {"at least": 1, "at most": 2**14},
         "layers": {"at least": 1, "at most": 64},
+        "slots": {"at least": 1, "at most": 64},
         "dropout": {"at least": 0, "less than": 1},
         "constant_rate_samples": {"at least": 1},
     }
@@ -130,14 +132,17 @@ class LanguageModelRecipe(Recipe):
     """Weight decay: this many times the weights are added to the gradient."""
     constant_rate_samples: int = 100_000
     """Number of texts from which the learning rate falls with the square root of their number."""
-    network: Literal["gru", "transformer"] = "gru"
-    """What reads the tokens: gated recurrent units, faster for short texts on a CPU, or a transformer."""
+    network: Literal["gru", "transformer", "relational"] = "gru"
+    """What reads the tokens: gated recurrent units, faster for short texts on a CPU; a transformer; or a relational memory."""
     embedding: int = 128
     """Number of dimensions of each token's vector."""
     hidden: int = 384
-    """Number of units of each layer. Of a transformer, a multiple of 32, the width of a head."""
+    """Number of units of each layer, or of each slot of a relational memory. Of a transformer and of such a memory, a multiple of 32, the
+    width of a head."""
     layers: int | None = None
-    """Number of layers. None: 1, or 4 of a transformer."""
+    """Number of layers. None: 1, or 4 of a transformer. A relational memory has one."""
+    slots: int = 1
+    """Number of slots of a relational memory. (Nie et al. 2019: one.)"""
     dropout: float = 0.1
     """Dropout rate of what goes into each layer and comes out of the last."""
 
@@ -148,8 +153,13 @@ class LanguageModelRecipe(Recipe):
     def incompatibilities(self, spec: SequenceSpec) -> list[str]:
         """See Recipe."""
         found = super().incompatibilities(spec)
-        if self.network == "transformer" and self.hidden % HEAD_WIDTH:
-            found.append(f"hidden must be a multiple of {HEAD_WIDTH} for a transformer; {self.hidden} is not.")
+        if self.network != "gru" and self.hidden % HEAD_WIDTH:
+            named = "transformer" if self.network == "transformer" else "relational memory"
+            found.append(f"hidden must be a multiple of {HEAD_WIDTH} for a {named}; {self.hidden} is not.")
+        if self.network == "relational" and (self.layers or 1) > 1:
+            found.append(f"A relational memory has one layer; layers is {self.layers}. More slots make it larger.")
+        if self.network != "relational" and self.slots > 1:
+            found.append(f'slots ({self.slots}) are of a relational memory: add network="relational".')
         return found
 
     def network_for(self, spec: SequenceSpec) -> LanguageModel:
@@ -157,6 +167,8 @@ class LanguageModelRecipe(Recipe):
         classes = len(spec.classes)
         if self.network == "gru":
             core = RecurrentCore(self.embedding, self.hidden, self.layers or 1, classes)
+        elif self.network == "relational":
+            core = RelationalCore(self.embedding, self.hidden, self.slots, self.hidden // HEAD_WIDTH, classes)
         else:
             layers, heads = self.layers or TRANSFORMER_LAYERS, self.hidden // HEAD_WIDTH
             core = TransformerCore(self.embedding, self.hidden, layers, heads, spec.length, self.dropout, classes)

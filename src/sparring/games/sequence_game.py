@@ -22,10 +22,17 @@ def draw_codes(
     """Codes by the softmax of logits over a temperature. `chance`: a uniform number in [0, 1) for each. `unknown`: a code that is never
     drawn.
     """
+    return draw_several(logits, chance[:, None], temperature, unknown)[:, 0]
+
+
+def draw_several(
+    logits: Float[Tensor, "n vocabulary"], chance: Float[Tensor, "n k"], temperature: float = 1.0, unknown: int | None = None
+) -> Int64[Tensor, "n k"]:
+    """As `draw_codes`, so many of each row, independently."""
     if unknown is not None:
         logits = logits.index_fill(1, torch.tensor([unknown], device=logits.device), -torch.inf)
     upto = (logits.float() / temperature).softmax(dim=1).cumsum(dim=1)
-    return torch.searchsorted(upto, chance[:, None].contiguous() * upto[:, -1:], right=True)[:, 0].clamp(max=logits.shape[1] - 1)
+    return torch.searchsorted(upto, chance.contiguous() * upto[:, -1:], right=True).clamp(max=logits.shape[1] - 1)
 
 
 def until_end(codes: Int64[Tensor, "n length"]) -> Int64[Tensor, "n length"]:

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from sparring.nets.recurrent import RecurrentCore
+from sparring.nets.relational_memory import RelationalCore
 from sparring.nets.transformer import TransformerCore
 
 START = 0
@@ -16,7 +17,7 @@ START = 0
 class LanguageModel(nn.Module):
     """Embeddings of tokens, a core that reads them in their order, and logits by likeness to the same embeddings (Press, Wolf 2017)."""
 
-    def __init__(self, vocabulary: int, embedding: int, core: RecurrentCore | TransformerCore, dropout: float) -> None:
+    def __init__(self, vocabulary: int, embedding: int, core: RecurrentCore | TransformerCore | RelationalCore, dropout: float) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, embedding)
         nn.init.normal_(self.embedding.weight, std=embedding**-0.5)
@@ -33,6 +34,12 @@ class LanguageModel(nn.Module):
     def logits_of(self, hidden: Float[Tensor, "*places embedding"]) -> Float[Tensor, "*places vocabulary"]:
         """Logits of the token at each place."""
         return hidden @ self.embedding.weight.t() + self.bias
+
+    def logits_of_some(
+        self, hidden: Float[Tensor, "*places embedding"], tokens: Int64[Tensor, "*places some"]
+    ) -> Float[Tensor, "*places some"]:
+        """Logits of these tokens alone at each place."""
+        return (self.embedding.weight[tokens] @ hidden[..., None])[..., 0] + self.bias[tokens]
 
     def forward(self, codes: Int64[Tensor, "n t"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n t vocabulary"]:
         """Logits of each token, given those before it."""

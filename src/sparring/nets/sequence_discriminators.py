@@ -66,8 +66,14 @@ class SequenceCNN(nn.Module):
         """A logit of each sequence by each embedding: above 0 for real. With classes, the features' product with the class is added
         (Miyato and Koyama 2018).
         """
-        n, t = tokens.shape[:2]
-        x = self.embedding(tokens).view(n, t, self.representations, -1).permute(0, 2, 3, 1).flatten(0, 1)
+        return self.of_vectors(self.embedding(tokens), condition)
+
+    def of_vectors(
+        self, vectors: Float[Tensor, "n t size"], condition: Float[Tensor, "n classes"] | None = None
+    ) -> Float[Tensor, "n representations"]:
+        """The same, of the vectors of tokens."""
+        n, t = vectors.shape[:2]
+        x = vectors.view(n, t, self.representations, -1).permute(0, 2, 3, 1).flatten(0, 1)
         x = pad(x, (0, max(0, self.widest - t)))
         pooled = torch.cat([convolution(x).relu().max(dim=2).values for convolution in self.convolutions], dim=1)
         gate = self.gate(pooled).sigmoid()

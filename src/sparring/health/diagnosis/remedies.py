@@ -151,9 +151,13 @@ def against_overfitting(record: Record) -> tuple[Remedy, ...]:
 def against_alike_sequences(record: Record) -> tuple[Remedy, ...]:
     """When generated sequences of tokens are too much alike."""
     settings, found = record.settings, []
-    if (sharpness := settings.get("sharpness")) and sharpness > MILD_SHARPNESS:
+    if (sharpness := settings.get("sharpness")) and sharpness > MILD_SHARPNESS and not settings.get("candidates"):
         action = "Lower the largest inverse temperature: samples get more varied, and somewhat worse."
         found.append(Remedy(action=action, settings={"sharpness": MILD_SHARPNESS}))
+    weight = settings.get("likelihood_weight")
+    if isinstance(weight, float) and settings.get("candidates"):
+        action = "Let the likelihood of real texts count more in adversarial steps: it keeps rare texts likely."
+        found.append(Remedy(action=action, settings={"likelihood_weight": rounded(max(1.0, 3 * weight))}))
     if "generator_learning_rate" in settings:
         found += _smaller_steps_of_sequences(record)
         found.append(
