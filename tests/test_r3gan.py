@@ -185,17 +185,18 @@ def test_widths() -> None:
 
 
 def test_gamma_follows_side_and_batch_and_is_said() -> None:
-    assert R3GAN().r1_for(ImageSpec(32, 32, 3)) == pytest.approx(0.05)
-    assert R3GAN().r2_for(ImageSpec(64, 64, 1)) == pytest.approx(0.2)
-    assert R3GAN(batch_size=256).r1_for(ImageSpec(32, 32, 3)) == pytest.approx(0.025)
+    assert R3GAN().r1_for(ImageSpec(32, 32, 3)) == pytest.approx(1.0)
+    assert R3GAN(architecture="paper").r1_for(ImageSpec(32, 32, 3)) == pytest.approx(0.05)
+    assert R3GAN(architecture="paper").r2_for(ImageSpec(64, 64, 1)) == pytest.approx(0.2)
+    assert R3GAN(batch_size=256).r1_for(ImageSpec(32, 32, 3)) == pytest.approx(0.5)
     assert R3GAN(r1=2.0).r2_for(ImageSpec(32, 32, 3)) == 2.0
     (said,) = R3GAN().remarks(ImageSpec(64, 64, 3))
-    assert "R1 and R2 have a weight (gamma) of 0.2" in said
+    assert "R1 and R2 have a weight (gamma) of 4," in said
     assert R3GAN(r1=1.0).remarks(ImageSpec(64, 64, 3)) == []
 
 
-@pytest.mark.parametrize("recipe", [SMALL, PAPER])
-def test_the_game_is_the_papers(recipe: R3GAN) -> None:
+@pytest.mark.parametrize(("recipe", "gamma"), [(SMALL, 1.0), (PAPER, 0.05)])
+def test_the_game_is_the_papers(recipe: R3GAN, gamma: float) -> None:
     """Pairs of a real and a generated image, and both penalties, by hand."""
     game = recipe.build(SPEC)
     randomized(game)
@@ -210,7 +211,7 @@ def test_the_game_is_the_papers(recipe: R3GAN) -> None:
         shown = samples.clone().requires_grad_()
         logits = game.discriminator(shown)
         (gradient,) = torch.autograd.grad(logits.sum(), shown)
-        found[name] = 4 * 0.05 * (16 / 32) ** 2 * math.sqrt(64 / 6) / 2 * gradient.square().sum(dim=(1, 2, 3))
+        found[name] = 4 * gamma * (16 / 32) ** 2 * math.sqrt(64 / 6) / 2 * gradient.square().sum(dim=(1, 2, 3))
         found[f"logits of {name}"] = logits[:, 0]
     assert torch.allclose(losses["r1"], found["r1"], rtol=1e-4)
     assert torch.allclose(losses["r2"], found["r2"], rtol=1e-4)
@@ -241,7 +242,7 @@ def test_every_weight_moves_once_blocks_do_something(recipe: R3GAN) -> None:
 def test_gamma_is_what_remedies_move(tmp_path: Path) -> None:
     """Raised fourfold against oscillation, lowered against collapse, from what was chosen for the data."""
     spec = {"kind": "images", "height": 64, "width": 64, "channels": 3, "classes": []}
-    settings = asdict(R3GAN())
+    settings = asdict(R3GAN(architecture="paper"))
     record = Record(tmp_path, "run", recipe="r3gan", settings=settings, defaults=settings, data_config={"spec": spec})
     assert gamma_of(record) == pytest.approx(0.2)
     raised = next(remedy for remedy in against_non_convergence(record) if "Raise gamma" in remedy.action)
