@@ -57,7 +57,7 @@ SMALL |= {
     "stylegan": {**GROWING, "style_size": 8, "mapping_layers": 2},
     "stylegan2": {**STYLES, "augment": "ada", "penalty_every": 2, "augment_samples": 200},
     "fastgan": {"channel_base": 64, "channel_max": 8, "batch_size": 8, "latent_size": 8},
-    "r3gan": {"channel_base": 64, "channel_max": 8, "blocks": 1, "group_size": 4, "batch_size": 8, "latent_size": 8},
+    "r3gan": {"channel_base": 64, "channel_max": 8, "blocks": 1, "batch_size": 8, "latent_size": 8},
     "vae": {"width": 8, "latent_size": 4, "batch_size": 8},
     "glow": {"width": 4, "levels": 2, "steps_per_level": 1, "batch_size": 8},
     "realnvp": {"width": 4, "blocks": 1, "levels": 2, "batch_size": 8},

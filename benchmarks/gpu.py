@@ -133,7 +133,7 @@ def plain_r3gan(batch: int) -> Step:
 
 
 def our_r3gan(batch: int) -> tuple[Recipe, ImageSpec]:
-    return recipes.get("r3gan")(batch_size=batch), ImageSpec(SIDE, SIDE, CHANNELS)
+    return recipes.get("r3gan")(architecture="paper", channel_base=2048, batch_size=batch), ImageSpec(SIDE, SIDE, CHANNELS)
 
 
 def plain_translation(name: str, batch: int) -> Step:

@@ -1,13 +1,14 @@
 """The recommended recipe beside what people use: `r3gan`, DCGAN's networks in the relativistic game, and PyTorch's DCGAN example.
 
     python benchmarks/recommended.py --train FOLDER --test FOLDER [--minutes 8] [--seeds 0 1 2] [--only NAME ...] [--json FILE]
-        [--one-thread]
+        [--samples 10000] [--one-thread]
 
 All learn from the same images at 32x32 for the same minutes, with all cores, one after the other; with --one-thread each on one, for as
-many minutes of the processor's time, so that other work on the machine does not count. 10,000 samples of each are judged against the test
-images (lite0). `--train`, `--test`: data as `open_source` takes it, as PLACE::SPLIT where it has splits. The example is its public
-code for images of 32x32: the same layers (one fewer), batches of 64, Adam with 2e-4 and 0.5, binary cross entropy, in float32; its samples
-are drawn in evaluation mode."""
+many minutes of the processor's time, so that other work on the machine does not count. `--samples` of each are judged against the test
+images (lite0). `--train`, `--test`: data as `open_source` takes it, as PLACE::SPLIT where it has splits. The example is its public code for
+images of 32x32: the same layers (one fewer), batches of 64, Adam with 2e-4 and 0.5, binary cross entropy, in float32; its samples are drawn
+in evaluation mode.
+"""
 
 import argparse
 import json
@@ -31,13 +32,13 @@ from sparring.data.preprocessing import Preprocessing
 from sparring.data.store import Store
 from sparring.media.pixel_range import float_to_pixels, pixels_to_float
 
-SAMPLES = 10_000
 RELATIVISTIC: dict[str, Any] = {
     "width": 32, "batch_size": 64, "objective": "relativistic", "r1": 0.05, "r2": 0.05, "penalty_every": 4,
     "discriminator_norm": "none", "learning_rate": 1e-3, "betas": (0.0, 0.99),
 }  # fmt: skip
 CONFIGURATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "r3gan": ("r3gan", {}),
+    "r3gan, the paper's networks": ("r3gan", {"architecture": "paper", "channel_base": 1024}),
     "r3gan with classes": ("r3gan", {"condition": "projection"}),
     "dcgan, relativistic": ("dcgan", RELATIVISTIC),
 }
@@ -73,8 +74,8 @@ def example_networks(channels: int) -> tuple[nn.Module, nn.Module]:
     return generator, discriminator
 
 
-def play_example(store: Store, minutes: float, seed: int, clock: Callable[[], float]) -> tuple[Tensor, int]:
-    """Train the example; its samples, and the images that it was shown."""
+def play_example(store: Store, minutes: float, seed: int, samples: int, clock: Callable[[], float]) -> tuple[Tensor, int]:
+    """Train the example; so many samples of it (in hundreds), and the images that it was shown."""
     torch.manual_seed(seed)
     generator, discriminator = example_networks(store.spec.channels)
     optimizers = [torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999)) for network in (discriminator, generator)]
@@ -98,7 +99,7 @@ def play_example(store: Store, minutes: float, seed: int, clock: Callable[[], fl
             shown += 64
     generator.eval()
     with torch.no_grad():
-        return torch.cat([generator(torch.randn(100, 100, 1, 1)) for _ in range(SAMPLES // 100)]), shown
+        return torch.cat([generator(torch.randn(100, 100, 1, 1)) for _ in range(samples // 100)]), shown
 
 
 def main() -> None:
@@ -106,6 +107,7 @@ def main() -> None:
     parser.add_argument("--train", required=True)
     parser.add_argument("--test", required=True)
     parser.add_argument("--minutes", type=float, default=8)
+    parser.add_argument("--samples", type=int, default=10_000)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     names = [*CONFIGURATIONS, EXAMPLE]
     parser.add_argument("--only", nargs="+", choices=names, default=names)
@@ -120,7 +122,8 @@ def main() -> None:
         for seed in asked.seeds:
             for name in asked.only:
                 if name == EXAMPLE:
-                    images, shown = play_example(train, asked.minutes, seed, time.process_time if asked.one_thread else time.monotonic)
+                    clock = time.process_time if asked.one_thread else time.monotonic
+                    images, shown = play_example(train, asked.minutes, seed, asked.samples, clock)
                     np.savez(Path(scratch) / "samples.npz", x=float_to_pixels(images).numpy())
                     judged = sparring.judge(Path(scratch) / "samples.npz", test)
                 else:
@@ -133,7 +136,7 @@ def main() -> None:
                     model = sparring.train(recipe, train, run, seed=seed, console=quiet, **budget, **settings)
                     assert model.ending is not None
                     shown = model.ending.progress.real_samples
-                    judged = sparring.judge(run, test, samples=SAMPLES)
+                    judged = sparring.judge(run, test, samples=asked.samples)
                 scores = {score: judged[score].value for score in ("FD-lite0", "precision", "recall", "coverage")}
                 found.setdefault(name, []).append(scores["FD-lite0"])
                 print(json.dumps({"name": name, "seed": seed, "images": shown, **scores}), flush=True)

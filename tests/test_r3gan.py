@@ -1,24 +1,35 @@
 """R3GAN: its networks against a plain reading of the authors' code, its game against the paper's losses."""
 
+import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu, softplus
 
+import sparring
 from sparring.core.batch import Batch
 from sparring.core.random_streams import Streams
 from sparring.data.images.image_spec import ImageSpec
 from sparring.games.step_context import StepContext
 from sparring.health.diagnosis.remedies import against_mode_collapse, against_non_convergence, gamma_of
 from sparring.health.diagnosis.training_record import Record
+from sparring.nets import compact_r3gan as compact
 from sparring.nets.r3gan import Discriminator, Generator, ResidualBlock, widths
 from sparring.recipes.r3gan import R3GAN
+from sparring.runs.run_directory import RunDirectory
+from sparring.training import checkpoints
+from support.runs import same_run
 
-SMALL = R3GAN(channel_base=256, channel_max=16, latent_size=5, class_size=3, group_size=8, batch_size=6)
+SMALL = R3GAN(channel_base=128, channel_max=16, latent_size=5, class_size=3, batch_size=6)
+PAPER = replace(SMALL, architecture="paper", channel_base=256, group_size=8)
 SPEC = ImageSpec(16, 16, 3, ("a", "b"))
 
 
@@ -90,6 +101,72 @@ def test_networks_are_those_of_the_authors_code(classes: int) -> None:
     assert torch.allclose(ours, x, atol=1e-4)
 
 
+def plain_shared(x: Tensor, own: dict[str, Tensor], stages: int, across: Callable[[Tensor], Tensor], transition_first: bool) -> Tensor:
+    """The blocks of a compact network, one at each of its sides."""
+    for stage in range(stages):
+        if stage:
+            weight = own.get(f"transitions.{stage - 1}.weight")
+            change = (lambda y: y) if weight is None else partial(conv2d, weight=weight)
+            x = across(change(x)) if transition_first else change(across(x))
+        x = plain_block(x, own, f"stages.{stage}.0", 1)
+    return x
+
+
+@pytest.mark.parametrize("classes", [0, 4])
+@torch.no_grad()
+def test_compact_networks_by_plain_operations(classes: int) -> None:
+    """No block is at the full side, 3x3 convolutions are dense, and every latent has a first map of its own."""
+    generator = randomized(compact.Generator((16, 16, 8), 3, 5, 1, classes, 3))
+    discriminator = randomized(compact.Discriminator((16, 16, 8), 3, 1, classes, 3))
+    z, y = torch.randn(2, 5), torch.eye(4)[[1, 3]]
+    ours = generator(z, y) if classes else generator(z)
+    own = dict(generator.named_parameters())
+    x = torch.cat([z, y @ own["embed.weight"].t()], dim=1) if classes else z
+    x = (x @ own["project.weight"].t() + own["project.bias"]).view(2, 4, 4, 16).permute(0, 3, 1, 2)
+    x = plain_shared(x, own, 3, plain_up, transition_first=True)
+    x = leaky_relu(plain_up(conv2d(x, own["to_image.reduce.weight"], own["to_image.reduce.bias"])), 0.2)
+    x = conv2d(x, own["to_image.mix.weight"], own["to_image.mix.bias"], padding=1)
+    assert x.shape == (2, 3, 32, 32)
+    assert torch.allclose(ours, x, atol=1e-5)
+
+    ours = discriminator(x, y) if classes else discriminator(x)
+    own = dict(discriminator.named_parameters())
+    x = plain_down(leaky_relu(conv2d(x, own["from_image.mix.weight"], own["from_image.mix.bias"], padding=1), 0.2))
+    x = conv2d(x, own["from_image.expand.weight"], own["from_image.expand.bias"])
+    x = plain_shared(x, own, 3, plain_down, transition_first=False)
+    x = x.permute(0, 2, 3, 1).reshape(2, -1) @ own["head.weight"].t()
+    x = (x * (y @ own["embed.weight"].t())).sum(dim=1, keepdim=True) if classes else x
+    assert torch.allclose(ours, x, atol=1e-4)
+
+
+@pytest.mark.parametrize("sides", [(8, 8), (32, 32), (256, 256), (8, 12), (24, 64)])
+@torch.no_grad()
+def test_compact_networks_of_all_sizes(sides: tuple[int, int]) -> None:
+    spec = ImageSpec(*sides, 3, ("a", "b"))
+    recipe = replace(SMALL, condition="projection")
+    assert recipe.problems(spec) == []
+    game = recipe.build(spec)
+    images = game.generator(torch.randn(1, 5), torch.eye(2)[:1])
+    assert images.shape == (1, 3, *sides)
+    assert game.discriminator(images, torch.eye(2)[:1]).shape == (1, 1)
+
+
+def test_older_runs_go_on_with_the_paper_s_networks(squares: Path, tmp_path: Path, quiet: Console) -> None:
+    """Their config.json, checkpoints and packed models name no architecture."""
+    settings: dict[str, Any] = {"architecture": "paper", "channel_base": 64, "channel_max": 8, "batch_size": 4, "threads": 1}
+    sparring.train("r3gan", squares, tmp_path / "whole", steps=2, console=quiet, **settings)
+    sparring.train("r3gan", squares, tmp_path / "run", steps=1, console=quiet, **settings)
+    run = RunDirectory(tmp_path / "run")
+    config, (tensors, facts) = json.loads(run.config.read_text()), checkpoints.read(run.checkpoints, 1)
+    del config["recipe_settings"]["architecture"], facts["identity"]["architecture"]
+    run.config.write_text(json.dumps(config))
+    checkpoints.write(run.checkpoints, 1, tensors, facts)
+    sparring.resume(tmp_path / "run", steps=2, console=quiet)
+    assert same_run(tmp_path / "run", tmp_path / "whole")
+    packed: Any = sparring.load(sparring.pack(tmp_path / "run", tmp_path / "model.safetensors")).recipe
+    assert packed.architecture == "paper"
+
+
 def test_first_weights() -> None:
     """Blocks do nothing at first, and the variance of what goes in comes out of the layers within them (times 1 / sqrt(blocks))."""
     torch.manual_seed(0)
@@ -108,18 +185,20 @@ def test_widths() -> None:
 
 
 def test_gamma_follows_side_and_batch_and_is_said() -> None:
-    assert R3GAN().r1_for(ImageSpec(32, 32, 3)) == pytest.approx(0.05)
-    assert R3GAN().r2_for(ImageSpec(64, 64, 1)) == pytest.approx(0.2)
-    assert R3GAN(batch_size=256).r1_for(ImageSpec(32, 32, 3)) == pytest.approx(0.025)
+    assert R3GAN().r1_for(ImageSpec(32, 32, 3)) == pytest.approx(1.0)
+    assert R3GAN(architecture="paper").r1_for(ImageSpec(32, 32, 3)) == pytest.approx(0.05)
+    assert R3GAN(architecture="paper").r2_for(ImageSpec(64, 64, 1)) == pytest.approx(0.2)
+    assert R3GAN(batch_size=256).r1_for(ImageSpec(32, 32, 3)) == pytest.approx(0.5)
     assert R3GAN(r1=2.0).r2_for(ImageSpec(32, 32, 3)) == 2.0
     (said,) = R3GAN().remarks(ImageSpec(64, 64, 3))
-    assert "R1 and R2 have a weight (gamma) of 0.2" in said
+    assert "R1 and R2 have a weight (gamma) of 4," in said
     assert R3GAN(r1=1.0).remarks(ImageSpec(64, 64, 3)) == []
 
 
-def test_the_game_is_the_papers() -> None:
+@pytest.mark.parametrize(("recipe", "gamma"), [(SMALL, 1.0), (PAPER, 0.05)])
+def test_the_game_is_the_papers(recipe: R3GAN, gamma: float) -> None:
     """Pairs of a real and a generated image, and both penalties, by hand."""
-    game = SMALL.build(SPEC)
+    game = recipe.build(SPEC)
     randomized(game)
     images = torch.rand(6, 3, 16, 16) * 2 - 1
     streams = Streams(0, 0, scope="here")
@@ -132,7 +211,7 @@ def test_the_game_is_the_papers() -> None:
         shown = samples.clone().requires_grad_()
         logits = game.discriminator(shown)
         (gradient,) = torch.autograd.grad(logits.sum(), shown)
-        found[name] = 4 * 0.05 * (16 / 32) ** 2 * math.sqrt(64 / 6) / 2 * gradient.square().sum(dim=(1, 2, 3))
+        found[name] = 4 * gamma * (16 / 32) ** 2 * math.sqrt(64 / 6) / 2 * gradient.square().sum(dim=(1, 2, 3))
         found[f"logits of {name}"] = logits[:, 0]
     assert torch.allclose(losses["r1"], found["r1"], rtol=1e-4)
     assert torch.allclose(losses["r2"], found["r2"], rtol=1e-4)
@@ -143,10 +222,11 @@ def test_the_game_is_the_papers() -> None:
     assert samples.abs().max() <= 1
 
 
-def test_every_weight_moves_once_blocks_do_something() -> None:
+@pytest.mark.parametrize("recipe", [SMALL, PAPER])
+def test_every_weight_moves_once_blocks_do_something(recipe: R3GAN) -> None:
     """At first nothing reaches what lies within a block, for its last convolution is zero."""
     torch.manual_seed(0)
-    game = SMALL.build(SPEC).train()
+    game = recipe.build(SPEC).train()
     optimizer = torch.optim.Adam(game.parameters(), lr=1e-2)
     images = torch.rand(6, 3, 16, 16) * 2 - 1
     for step in range(2):
@@ -162,7 +242,7 @@ def test_every_weight_moves_once_blocks_do_something() -> None:
 def test_gamma_is_what_remedies_move(tmp_path: Path) -> None:
     """Raised fourfold against oscillation, lowered against collapse, from what was chosen for the data."""
     spec = {"kind": "images", "height": 64, "width": 64, "channels": 3, "classes": []}
-    settings = asdict(R3GAN())
+    settings = asdict(R3GAN(architecture="paper"))
     record = Record(tmp_path, "run", recipe="r3gan", settings=settings, defaults=settings, data_config={"spec": spec})
     assert gamma_of(record) == pytest.approx(0.2)
     raised = next(remedy for remedy in against_non_convergence(record) if "Raise gamma" in remedy.action)
@@ -179,7 +259,9 @@ def test_what_does_not_fit_is_said() -> None:
     assert any("need no tricks" in problem for problem in R3GAN(minibatch_deviation=True).problems(SPEC))
     assert any("divide by zero" in problem for problem in R3GAN(spectral_norm=True).problems(SPEC))
     assert any("condition='projection'" in problem for problem in R3GAN(condition="auxiliary").problems(SPEC))
-    assert any("group_size must divide" in problem for problem in R3GAN(group_size=48).problems(SPEC))
+    assert any("group_size must divide" in problem for problem in R3GAN(architecture="paper", group_size=48).problems(SPEC))
+    for name, problem in zip(("expansion", "group_size"), R3GAN(expansion=3, group_size=8).problems(SPEC), strict=True):
+        assert problem.startswith(f"{name} only works with architecture='paper'")
     assert any("--size" in problem for problem in SMALL.problems(ImageSpec(25, 25, 3)))
     assert R3GAN(condition="projection").problems(SPEC) == []
     packed = replace(SMALL, condition="projection", packing=2).build(SPEC)

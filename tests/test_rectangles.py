@@ -31,7 +31,7 @@ from sparring.games.adversarial_settings import doubling_problems
 from sparring.health.doctor.data_checks import check_sizes, native_sizes
 from sparring.inference.sampling import in_proportion
 from sparring.media.image_decoding import Crop, fit_to_size, random_pieces
-from sparring.nets import dcgan, fastgan, r3gan, sngan, stylegan2, vae
+from sparring.nets import compact_r3gan, dcgan, fastgan, r3gan, sngan, stylegan2, vae
 from sparring.recipes.dcgan import DCGAN
 from sparring.recipes.pix2pix import Pix2Pix
 from sparring.recipes.stylegan2 import StyleGAN2
@@ -192,6 +192,10 @@ GENERATORS: dict[str, tuple[Callable[[], Any], Callable[[Any], Tensor]]] = {
     "sngan": (lambda: sngan.Generator(16, 1, 3, 2, smallest_map=MAP), lambda net: net.project.weight.view(4, 16, -1, 3)[0, 15]),
     "fastgan": (lambda: fastgan.Generator((4, 4, 4), 1, 3, MAP), lambda net: net.project.weight.view(4, 16, -1, 3)[0, 15]),
     "vae": (lambda: vae.Decoder(16, 1, 3, 8, smallest_map=MAP), lambda net: net.project.weight.view(-1, 4, 16, 3)[:, 0, 15]),
+    "compact_r3gan": (
+        lambda: compact_r3gan.Generator((8, 8), 1, 3, 1, 0, 4, MAP),
+        lambda net: net.project.weight.view(4, 16, -1, 3)[0, 15],
+    ),
     "r3gan": (lambda: r3gan.Generator((8, 8, 8), 1, 3, 1, 2, 8, 0, 4, MAP), lambda net: net.basis[:, 0, 15]),
     "stylegan2": (lambda: stylegan2.Synthesis((4, 4, 4), 1, 3, smallest_map=MAP), lambda net: net.blocks[0].constant[:, 0, 15]),
 }
@@ -224,6 +228,8 @@ def test_squares_have_the_weights_that_they_had(name: str) -> None:
     recipe = recipes.get(name)(**{"width": 8} if "width" in recipes.get(name).__dataclass_fields__ else {}, **IMAGES.get(name, {}))
     if name in {"bigan", "vaegan"}:
         recipe = replace(recipe, discriminator_norm="batch", r1=0.0, r2=0.0)
+    if name == "r3gan":
+        recipe = replace(recipe, architecture="paper")
     torch.manual_seed(0)
     state = recipe.build(ImageSpec(32, 32, 3)).state_dict()
     numbers = torch.cat([tensor.flatten().double() for tensor in state.values()])

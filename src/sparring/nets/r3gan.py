@@ -51,7 +51,8 @@ class ResidualBlock(nn.Module):
         return x + self.reduce(leaky_relu(self.mix(y), SLOPE, inplace=True))
 
 
-def _to_width(before: int, after: int) -> nn.Module:
+def to_width(before: int, after: int) -> nn.Module:
+    """From maps of `before` channels to maps of `after`: nothing where they are as many, else a 1x1 convolution without bias."""
     return nn.Identity() if before == after else scaled(nn.Conv2d(before, after, 1, bias=False))
 
 
@@ -81,7 +82,7 @@ class Generator(nn.Module):
         self.stages = nn.ModuleList(
             nn.Sequential(*(ResidualBlock(width, expansion, group_size, count) for _ in range(blocks))) for width in widths
         )
-        self.transitions = nn.ModuleList(_to_width(before, after) for before, after in itertools.pairwise(widths))
+        self.transitions = nn.ModuleList(to_width(before, after) for before, after in itertools.pairwise(widths))
         self.to_image = scaled(nn.Conv2d(widths[-1], channels, 1, bias=False))
 
     def forward(self, latent: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n c h w"]:
@@ -114,7 +115,7 @@ class Discriminator(nn.Module):
         self.stages = nn.ModuleList(
             nn.Sequential(*(ResidualBlock(width, expansion, group_size, count) for _ in range(blocks))) for width in falling
         )
-        self.transitions = nn.ModuleList(_to_width(before, after) for before, after in itertools.pairwise(falling))
+        self.transitions = nn.ModuleList(to_width(before, after) for before, after in itertools.pairwise(falling))
         self.basis = scaled(nn.Conv2d(falling[-1], falling[-1], smallest_map, groups=falling[-1], bias=False))
         self.head = scaled(nn.Linear(falling[-1], class_size if classes else 1, bias=False))
         self.embed = scaled(nn.Linear(classes, class_size, bias=False), 1 / math.sqrt(class_size)) if classes else None

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -14,10 +14,11 @@ from sparring.data.images.image_spec import ImageSpec
 from sparring.games.adversarial import AdversarialRecipe, TwoPlayerGame
 from sparring.games.adversarial_settings import doubling_problems
 from sparring.losses.objectives import ObjectiveName
+from sparring.nets import compact_r3gan as compact
 from sparring.nets import r3gan as nets
 
-GAMMA_AT_32 = 0.05
-"""Weight of R1 and R2 for images of 32x32 and batches of 64."""
+GAMMA_AT_32 = {"compact": 1.0, "paper": 0.05}
+"""Weight of R1 and R2 for images of 32x32 and batches of 64, by architecture."""
 
 
 class R3GANGame(TwoPlayerGame):
@@ -32,16 +33,17 @@ class R3GANGame(TwoPlayerGame):
 
 @dataclass(frozen=True, kw_only=True)
 class R3GAN(AdversarialRecipe):
-    """Relativistic pairs, R1 and R2, and residual networks of grouped convolutions without normalization.
+    """Relativistic pairs, R1 and R2, and residual networks without normalization.
 
-    The defaults suit a laptop. For a GPU, the authors use `--channel-max 768 --channel-base 24576 --blocks 2 --batch-size 256
-    --learning-rate 2e-4 --penalty-every 1`.
+    The defaults suit a laptop. For a GPU, the authors use `--architecture paper --channel-max 768 --channel-base 24576 --blocks 2
+    --batch-size 256 --learning-rate 2e-4 --penalty-every 1`.
     """
 
     title: ClassVar[str] = "A modern baseline: relativistic pairs, R1 and R2, residual networks"
     paper: ClassVar[str] = "Huang et al. 2024: The GAN is dead; long live the GAN! A Modern Baseline GAN (arXiv:2501.05441)"
     data: ClassVar[str] = "images, 8x8 to 256x256 (also rectangles, such as 96x64), with or without classes"
     settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {}
+    of_older_runs: ClassVar[Mapping[str, object]] = {"architecture": "paper"}
     smallest_side: ClassVar[int | None] = nets.MIN_SIDE
     ranges: ClassVar[Ranges] = {
         **AdversarialRecipe.ranges,
@@ -57,16 +59,19 @@ class R3GAN(AdversarialRecipe):
     """Number of real images in each discriminator batch."""
     latent_size: int = 64
     """Number of dimensions of the latent vector."""
-    channel_base: int = 2048
-    """Number of channels times the side of feature maps, at most channel_max channels."""
+    architecture: Literal["compact", "paper"] = "compact"
+    """Networks: compact (no residual block at the full side, dense convolutions on few channels, for a CPU) or paper (blocks at every side,
+    grouped convolutions on many channels)."""
+    channel_base: int = 512
+    """Number of channels times the side of the maps of residual blocks, at most channel_max channels."""
     channel_max: int = 128
     """Largest number of channels."""
     blocks: int = 1
     """Number of residual blocks at each side."""
     expansion: int = 2
-    """How many times as many channels the 3x3 convolutions have as the residual path."""
+    """Of the paper's networks: how many times as many channels the 3x3 convolutions have as the residual path."""
     group_size: int = 16
-    """Number of channels in each group of the 3x3 convolutions."""
+    """Of the paper's networks: number of channels in each group of the 3x3 convolutions."""
     class_size: int = 64
     """Number of dimensions of the embeddings of classes."""
     objective: ObjectiveName = "relativistic"
@@ -77,7 +82,7 @@ class R3GAN(AdversarialRecipe):
     """Adam's decay rates, for the mean and the variance of gradients."""
     r1: float | None = None
     """Weight gamma of R1, which is gamma / 2 times the squared gradient at real samples. 0: no penalty. None: chosen from side and batch,
-    0.05 * (side / 32)^2 * sqrt(64 / batch_size). If training breaks down, raise it; if images stay blurred or alike, lower it."""
+    (side / 32)^2 * sqrt(64 / batch_size), and a twentieth of it for the paper's networks. If training breaks down, raise it; if images stay blurred or alike, lower it."""
     r2: float | None = None
     """Weight gamma of R2, the same at generated samples. None: the same as R1's."""
     penalty_every: int = 4
@@ -93,6 +98,9 @@ class R3GAN(AdversarialRecipe):
             found.append("spectral_norm would divide by zero: some weights begin at zero. Leave it out.")
         if self.condition not in {"none", "projection"}:
             found.append(f"condition={self.condition!r} is not for these networks: use condition='projection', or condition='none'.")
+        if self.architecture != "paper":
+            grouped = [name for name in ("expansion", "group_size") if getattr(self, name) != getattr(type(self), name)]
+            return found + [f"{name} only works with architecture='paper'. Set that too, or leave it out." for name in grouped]
         if found:
             return found
         inner = [width * self.expansion for width in nets.widths(spec.doublings.side, self.channel_base, self.channel_max)]
@@ -107,19 +115,21 @@ class R3GAN(AdversarialRecipe):
         """See AdversarialSettings."""
         if self.r1 is not None:
             return self.r1
-        return GAMMA_AT_32 * math.prod(spec.shape[1:]) / 32**2 * math.sqrt(64 / self.batch_size)
+        return GAMMA_AT_32[self.architecture] * math.prod(spec.shape[1:]) / 32**2 * math.sqrt(64 / self.batch_size)
 
     def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:
         """See AdversarialRecipe."""
-        widths = nets.widths(spec.doublings.side, self.channel_base, self.channel_max)
-        inside = {"blocks": self.blocks, "expansion": self.expansion, "group_size": self.group_size}
-        smallest_map = spec.doublings.smallest_map
-        classes = len(spec.condition_names) if self.condition != "none" else 0
-        generator = nets.Generator(
-            widths, spec.channels, self.latent_size, **inside, classes=classes, class_size=self.class_size, smallest_map=smallest_map
-        )
-        packed = {"classes": classes * self.packing, "class_size": self.class_size}
-        return generator, nets.Discriminator(widths, spec.channels * self.packing, **inside, **packed, smallest_map=smallest_map)
+        plan, classes = spec.doublings, len(spec.condition_names) if self.condition != "none" else 0
+        largest_map = plan.side // 2 if self.architecture == "compact" else plan.side
+        widths = nets.widths(largest_map, self.channel_base, self.channel_max)
+        both: dict[str, Any] = {"blocks": self.blocks, "class_size": self.class_size, "smallest_map": plan.smallest_map}
+        packed, packed_classes = spec.channels * self.packing, classes * self.packing
+        if self.architecture == "compact":
+            generator = compact.Generator(widths, spec.channels, self.latent_size, classes=classes, **both)
+            return generator, compact.Discriminator(widths, packed, classes=packed_classes, **both)
+        both |= {"expansion": self.expansion, "group_size": self.group_size}
+        generator = nets.Generator(widths, spec.channels, self.latent_size, classes=classes, **both)
+        return generator, nets.Discriminator(widths, packed, classes=packed_classes, **both)
 
     def build(self, spec: Any) -> R3GANGame:  # noqa: ANN401 (the Spec of its kind of data)
         """See Recipe."""

@@ -1,0 +1,121 @@
+"""Residual networks without normalization that a processor computes fast, for the game of R3GAN (Huang et al. 2024, arXiv:2501.05441).
+
+They differ from the paper's (`nets/r3gan.py`) in what costs most time there, or keeps the generator behind in the first minutes. At the
+image's full side there is one 3x3 convolution of few channels, and no residual block. The 3x3 convolutions of blocks are dense, on as many
+channels as the residual path has. The generator begins with a map of its own for each latent, and has biases, so that what all images share
+need not come through residual blocks, which do nothing at first.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
+
+from sparring.nets.blocks.resampling import downsample, upsample
+from sparring.nets.r3gan import SLOPE, ResidualBlock, scaled, to_width
+
+LEAKY_GAIN = math.sqrt(2)
+"""Of the layers beside blocks that a leaky ReLU follows."""
+
+
+def _stage(width: int, blocks: int, all_blocks: int) -> nn.Sequential:
+    return nn.Sequential(*(ResidualBlock(width, 1, width, all_blocks) for _ in range(blocks)))
+
+
+class ToPixels(nn.Module):
+    """From maps at half the side to pixels, with half as many channels between, at the full side."""
+
+    def __init__(self, width: int, channels: int) -> None:
+        super().__init__()
+        thin = max(1, width // 2)
+        self.reduce = scaled(nn.Conv2d(width, thin, 1), LEAKY_GAIN)
+        self.mix = scaled(nn.Conv2d(thin, channels, 3, padding=1))
+
+    def forward(self, x: Float[Tensor, "n _ h w"]) -> Float[Tensor, "n c 2*h 2*w"]:
+        """Values that are not bounded."""
+        return self.mix(leaky_relu(upsample(self.reduce(x)), SLOPE, inplace=True))
+
+
+class FromPixels(nn.Module):
+    """From pixels to maps at half the side: what `ToPixels` does, the other way round."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        thin = max(1, width // 2)
+        self.mix = scaled(nn.Conv2d(channels, thin, 3, padding=1), LEAKY_GAIN)
+        self.expand = scaled(nn.Conv2d(thin, width, 1))
+
+    def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n _ h/2 w/2"]:
+        """Maps of `width` channels."""
+        return self.expand(downsample(leaky_relu(self.mix(images), SLOPE, inplace=True)))
+
+
+class Generator(nn.Module):
+    """From a latent to an image whose values are not bounded. `widths` are the numbers of channels at sides 4, 8, and so on, up to half the
+    image's, `blocks` the number of residual blocks at each. `classes` are embedded in `class_size` numbers beside the latent (0: none).
+    With a `smallest_map` (height, width) that is not 4x4, the other sides are as many times it.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        channels: int,
+        latent_size: int,
+        blocks: int,
+        classes: int,
+        class_size: int,
+        smallest_map: tuple[int, int] = (4, 4),
+    ) -> None:
+        super().__init__()
+        count = blocks * len(widths)
+        self.smallest_map = smallest_map
+        self.embed = scaled(nn.Linear(classes, class_size, bias=False)) if classes else None
+        self.project = scaled(nn.Linear(latent_size + (class_size if classes else 0), widths[0] * math.prod(smallest_map)))
+        self.stages = nn.ModuleList(_stage(width, blocks, count) for width in widths)
+        self.transitions = nn.ModuleList(to_width(before, after) for before, after in itertools.pairwise(widths))
+        self.to_image = ToPixels(widths[-1], channels)
+
+    def forward(self, latent: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n c h w"]:
+        """Images from latents. `condition` has a weight for each class."""
+        if self.embed is not None and condition is not None:
+            latent = torch.cat([latent, self.embed(condition).to(latent.dtype)], dim=1)
+        # (n, 4, 4, channels) seen as (n, channels, 4, 4): channels-last without a copy
+        x = self.project(latent).view(latent.shape[0], *self.smallest_map, -1).permute(0, 3, 1, 2)
+        for place, stage in enumerate(self.stages):
+            x = stage(x if not place else upsample(self.transitions[place - 1](x)))
+        return self.to_image(x).to(latent.dtype)
+
+
+class Discriminator(nn.Module):
+    """From an image to a logit, or to the product of features with an embedding of the class (projection, Miyato and Koyama 2018)."""
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        channels: int,
+        blocks: int,
+        classes: int,
+        class_size: int,
+        smallest_map: tuple[int, int] = (4, 4),
+    ) -> None:
+        super().__init__()
+        falling, count = list(widths)[::-1], blocks * len(widths)
+        self.from_image = FromPixels(channels, falling[0])
+        self.stages = nn.ModuleList(_stage(width, blocks, count) for width in falling)
+        self.transitions = nn.ModuleList(to_width(before, after) for before, after in itertools.pairwise(falling))
+        self.head = scaled(nn.Linear(falling[-1] * math.prod(smallest_map), class_size if classes else 1, bias=False))
+        self.embed = scaled(nn.Linear(classes, class_size, bias=False), 1 / math.sqrt(class_size)) if classes else None
+
+    def forward(self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n 1"]:
+        """Logits. `condition` has a weight for each class."""
+        x = self.from_image(images)
+        for place, stage in enumerate(self.stages):
+            x = stage(x if not place else self.transitions[place - 1](downsample(x)))
+        outputs = self.head(x.permute(0, 2, 3, 1).flatten(1))
+        if self.embed is None or condition is None:
+            return outputs
+        return (outputs * self.embed(condition)).sum(dim=1, keepdim=True)
