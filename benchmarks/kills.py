@@ -52,7 +52,7 @@ TEXTS = ["--batch-size", "16", "--embedding", "6", "--hidden", "8"]
 SEEN = ["--discriminator-embedding", "8", "--fit-steps", "10"]
 SMALL |= {
     "lm": TEXTS,
-    "relgan": [*TEXTS, *SEEN, "--representations", "2", "--filters", "4"],
+    "relgan": [*TEXTS, *SEEN, "--representations", "2", "--filters", "4", "--discriminator-fit-steps", "5"],
     "seqgan": [*TEXTS, *SEEN, "--filters", "4", "--discriminator-fit-steps", "5", "--rollouts", "2"],
     "scratchgan": [*TEXTS, "--discriminator-embedding", "8", "--discriminator-hidden", "8"],
     "reword": ["--text", "title", "--score", "bookings", "--within", "kind", "--embedding", "12", "--hidden", "32", "--batch-size", "16"],

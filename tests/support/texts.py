@@ -20,7 +20,7 @@ SMALL = {"embedding": 6, "hidden": 8, "batch_size": 8}
 SMALL_GAN = {**SMALL, "discriminator_embedding": 8}
 SMALL_OF = {
     "lm": SMALL,
-    "relgan": {**SMALL_GAN, "representations": 2, "filters": 4, "fit_steps": 1, "discriminator_steps": 2},
+    "relgan": {**SMALL_GAN, "representations": 2, "filters": 4, "fit_steps": 1, "discriminator_fit_steps": 1, "discriminator_steps": 2},
     "scratchgan": {**SMALL_GAN, "discriminator_hidden": 8},
     "seqgan": {**SMALL_GAN, "filters": 4, "fit_steps": 1, "discriminator_fit_steps": 1, "discriminator_steps": 2, "rollouts": 2},
 }
