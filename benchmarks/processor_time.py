@@ -12,8 +12,8 @@ import sparring
 
 
 def steps_within(seconds: float, recipe: str, data: Any, folder: Path, **settings: Any) -> int:  # noqa: ANN401 (a place or a dataset)
-    """Measured on the difference of two short trainings, which begin alike. Settings must have `threads=1`. (On a busy machine it can be off by
-    a factor of two, where `stopped_after` is exact.)
+    """Measured on the difference of two short trainings, which begin alike. Settings must have `threads=1`. On a busy machine it can be off
+    by a factor of two, where `stopped_after` is exact.
     """
     assert settings["threads"] == 1, "threads that wait for each other use the processor, too"
     used = []
