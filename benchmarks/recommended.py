@@ -25,7 +25,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 import sparring
-from processor_time import steps_within
+from processor_time import stopped_after
 from sparring.data.open_by_name import open_source
 from sparring.data.prepare_store import prepare
 from sparring.data.preprocessing import Preprocessing
@@ -129,11 +129,11 @@ def main() -> None:
                 else:
                     recipe, settings = CONFIGURATIONS[name]
                     run = Path(scratch) / f"{name}-{seed}"
-                    budget: dict[str, Any] = {"minutes": asked.minutes}
                     if asked.one_thread:
-                        settings = settings | {"threads": 1}
-                        budget = {"steps": steps_within(60 * asked.minutes, recipe, train, Path(scratch), console=quiet, **settings)}
-                    model = sparring.train(recipe, train, run, seed=seed, console=quiet, **budget, **settings)
+                        with stopped_after(60 * asked.minutes):
+                            model = sparring.train(recipe, train, run, seed=seed, console=quiet, steps=10**9, threads=1, **settings)
+                    else:
+                        model = sparring.train(recipe, train, run, seed=seed, console=quiet, minutes=asked.minutes, **settings)
                     assert model.ending is not None
                     shown = model.ending.progress.real_samples
                     judged = sparring.judge(run, test, samples=asked.samples)

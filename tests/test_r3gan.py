@@ -240,9 +240,9 @@ def test_every_weight_moves_once_blocks_do_something(recipe: R3GAN) -> None:
 
 
 def test_gamma_is_what_remedies_move(tmp_path: Path) -> None:
-    """Raised fourfold against oscillation, lowered against collapse, from what was chosen for the data."""
+    """Raised fourfold against oscillation, lowered against collapse, from what was chosen for the data: here by an older run."""
     spec = {"kind": "images", "height": 64, "width": 64, "channels": 3, "classes": []}
-    settings = asdict(R3GAN(architecture="paper"))
+    settings = {name: value for name, value in asdict(R3GAN(architecture="paper")).items() if name != "architecture"}
     record = Record(tmp_path, "run", recipe="r3gan", settings=settings, defaults=settings, data_config={"spec": spec})
     assert gamma_of(record) == pytest.approx(0.2)
     raised = next(remedy for remedy in against_non_convergence(record) if "Raise gamma" in remedy.action)

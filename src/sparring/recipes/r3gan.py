@@ -82,7 +82,8 @@ class R3GAN(AdversarialRecipe):
     """Adam's decay rates, for the mean and the variance of gradients."""
     r1: float | None = None
     """Weight gamma of R1, which is gamma / 2 times the squared gradient at real samples. 0: no penalty. None: chosen from side and batch,
-    (side / 32)^2 * sqrt(64 / batch_size), and a twentieth of it for the paper's networks. If training breaks down, raise it; if images stay blurred or alike, lower it."""
+    (side / 32)^2 * sqrt(64 / batch_size), and a twentieth of it for the paper's networks. If training breaks down, raise it; if images stay
+    blurred or alike, lower it."""
     r2: float | None = None
     """Weight gamma of R2, the same at generated samples. None: the same as R1's."""
     penalty_every: int = 4

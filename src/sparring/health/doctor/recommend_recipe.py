@@ -58,7 +58,7 @@ def recommend(spec: ImageSpec, data: Mapping[str, Any], device: str) -> Recommen
         recipe, good = CGAN(**settings) if conditional else DCGAN(**FEWEST_MODES_LOST | settings), GOOD_AT_32 * max(32, side) // 32
         reasons.append(
             "DCGAN's networks, narrow enough for a CPU, with the losses and penalties that lost the fewest modes (benchmarks, modes): "
-            "the game of r3gan, whose own networks need a GPU or hours."
+            "the game of r3gan, whose own networks learn more slowly on a CPU."
         )
     else:
         settings = {"channel_base": 16 * side, "channel_max": 128, "latent_size": 128, "style_size": 128} if device == "cpu" else {}
