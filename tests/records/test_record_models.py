@@ -216,6 +216,8 @@ def test_settings_without_use_are_refused(tmp_path: Path, quiet: Console) -> Non
         ({"augment": "ada"}, "augment"),
         ({"evaluate_every": 5}, "images"),
         ({"rounds": 0}, "rounds"),
+        ({"rounds": 1, "sparsity": 3.0}, "sparsity"),
+        ({"rounds": 4, "autoencoder_learning_rate": 0.1}, "autoencoder_learning_rate"),
         ({"rounds": 4, "decoder_learns": False}, "decoder_learns"),
         ({"sparsity": -1.0}, "sparsity"),
     )

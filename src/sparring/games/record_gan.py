@@ -169,7 +169,7 @@ class RecordGame(TwoPlayerGame):
 
 @dataclass(frozen=True, kw_only=True)
 class RecordAdversarialRecipe(AdversarialSettings):
-    """A game of a generator of records, in the code space of an autoencoder, against a discriminator. A recipe gives defaults."""
+    """A game of a generator of records against a discriminator. A recipe gives defaults."""
 
     modality: ClassVar[str] = "records"
     data: ClassVar[str] = "health records (a long file with --patient and --code, a folder of OMOP tables, or a matrix)"
@@ -206,15 +206,14 @@ class RecordAdversarialRecipe(AdversarialSettings):
     """Number of rounds in which the codes of a patient are drawn, each given all codes that came in the rounds before. 1: all at once, as
     in the paper."""
     autoencoder_steps: int = 300
-    """Number of steps before the game begins, in which the autoencoder learns alone. With rounds there is none, and the effects of codes on
-    later ones are learned in its place, by likelihood."""
+    """Number of steps before the game begins: of the autoencoder or, with rounds, of the effects of codes on later ones, by likelihood."""
     autoencoder_learning_rate: float = 1e-3
     """Learning rate of the autoencoder."""
     likelihood_learning_rate: float = 0.03
-    """Learning rate of effects before the game begins. In the game they learn at the generator's."""
-    sparsity: float = 1.5
-    """Weight of a penalty of log(1 + |w|) for each effect w, beside the sum of the log losses of all patients: an effect must be seen in a
-    few of them."""
+    """Learning rate of the effects of codes on later ones before the game begins. In the game it is the generator's."""
+    sparsity: float = 2.0
+    """Weight of a penalty of log(1 + |w|) on each effect w of a code on a later one, beside the sum of the log losses of all training
+    patients: an effect must be seen in a few of them."""
     likelihood: float = 1.0
     """Weight of the likelihood of real patients in the generator's losses, with rounds. 0: the game alone."""
     decoder_learns: bool = True
@@ -245,10 +244,14 @@ class RecordAdversarialRecipe(AdversarialSettings):
                 found.append(f"{name} is {why}. Leave it out.")
         if self.packing != 1:
             found.append("packing is not for records, whose discriminator sees the mean of its batch already. Leave it out.")
+        unused = ("sparsity", "likelihood", "likelihood_learning_rate") if self.rounds == 1 else ("autoencoder_learning_rate",)
+        for name in unused:
+            if getattr(self, name) != getattr(type(self), name):
+                found.append(f"{name} does nothing with rounds of {self.rounds}. Leave it out, or set rounds otherwise.")
         if self.rounds > 1 and not self.decoder_learns:
             found.append(
-                f"With rounds ({self.rounds}) no autoencoder teaches the decoder, so it has to learn in the game: leave out decoder_learns, "
-                "or set rounds to 1."
+                f"With rounds ({self.rounds}) no autoencoder teaches the decoder, so it has to learn in the game: leave out "
+                "decoder_learns, or set rounds to 1."
             )
         return found
 

@@ -1,4 +1,4 @@
-"""medGAN: health records from a generator in the code space of an autoencoder."""
+"""medGAN: health records from a generator whose decoder draws the codes of a patient in rounds, or all at once after an autoencoder."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,9 +9,9 @@ from sparring.losses.objectives import ObjectiveName
 
 @dataclass(frozen=True, kw_only=True)
 class MedGAN(RecordAdversarialRecipe):
-    """An autoencoder, a generator with shortcuts and batch norm whose codes its decoder makes records of, and a discriminator that sees
-    each record beside the mean of its batch. Codes come at random by the decoder's chances: rounding these, as the authors do, loses all
-    rare codes.
+    """A generator with shortcuts and batch norm whose codes a decoder makes records of, and a discriminator that sees each record beside the
+    mean of its batch. Codes come at random by their chances, in rounds, each given those that came before: rounding chances, as the authors
+    do, loses all rare codes, and codes that are independent of each other break rules.
     """
 
     title: ClassVar[str] = "medGAN: health records, patients by codes"
@@ -28,9 +28,8 @@ class MedGAN(RecordAdversarialRecipe):
     rounds: int = 64
     """Number of rounds in which the codes of a patient are drawn, each given all codes that came in the rounds before. 1: all at once, as
     in the paper."""
-    autoencoder_steps: int = 1200
-    """Number of steps before the game begins, in which the autoencoder learns alone. With rounds there is none, and the effects of codes on
-    later ones are learned in its place, by likelihood."""
+    autoencoder_steps: int = 2000
+    """Number of steps before the game begins: of the autoencoder or, with rounds, of the effects of codes on later ones, by likelihood."""
     learning_rate: float = 1e-3
     """Learning rate of generator, decoder and discriminator."""
     penalty_every: int = 4
