@@ -257,8 +257,8 @@ class RecordAdversarialRecipe(AdversarialSettings):
 
     def remarks(self, spec: RecordsSpec) -> list[str]:
         """See Recipe."""
-        learner = "The autoencoder learns" if self.rounds == 1 else "Effects of codes on each other learn"
-        first = f"{learner} alone for {self.autoencoder_steps:,} steps, and the game begins after them (--autoencoder-steps)."
+        learned = "The autoencoder learns" if self.rounds == 1 else "Effects of codes on later ones are learned"
+        first = f"{learned} alone for {self.autoencoder_steps:,} steps, and the game begins after them (--autoencoder-steps)."
         return [*super().remarks(spec), *([first] if self.autoencoder_steps else [])]
 
     def build(self, spec: RecordsSpec) -> RecordGame:

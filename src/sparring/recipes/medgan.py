@@ -9,9 +9,9 @@ from sparring.losses.objectives import ObjectiveName
 
 @dataclass(frozen=True, kw_only=True)
 class MedGAN(RecordAdversarialRecipe):
-    """A generator with shortcuts and batch norm whose codes a decoder makes records of, and a discriminator that sees each record beside the
-    mean of its batch. Codes come at random by their chances, in rounds, each given those that came before: rounding chances, as the authors
-    do, loses all rare codes, and codes that are independent of each other break rules.
+    """A generator with shortcuts and batch norm whose codes a decoder makes records of, and a discriminator that sees each record beside
+    the mean of its batch. Codes come at random by their chances, in rounds, each given those that came before: rounding chances, as the
+    authors do, loses all rare codes, and codes that are independent of each other break rules.
     """
 
     title: ClassVar[str] = "medGAN: health records, patients by codes"
