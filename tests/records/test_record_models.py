@@ -76,7 +76,7 @@ def test_the_discriminator_sees_the_mean_of_its_batch() -> None:
 
 
 def test_a_decoder_begins_as_frequent_as_the_data() -> None:
-    game = game_of()
+    game = game_of(rounds=1)
     begun = game.indicators.chances(3 * game.decoder.layer.bias[None] + game.certain)[0]  # pyright: ignore[reportCallIssue, reportOptionalSubscript, reportIndexIssue, reportAttributeAccessIssue]
     assert np.allclose(begun.detach().numpy(), game.records_spec.shares, atol=2e-3)
     assert chances_of(game.records_spec).max() == 1  # the code that all have
@@ -84,8 +84,9 @@ def test_a_decoder_begins_as_frequent_as_the_data() -> None:
 
 def test_the_loss_of_the_autoencoder_is_the_likelihood_of_what_could_come() -> None:
     """By hand: each first indicator counts, and those above one that is there."""
-    game, records = game_of(), real_records(4)
+    game, records = game_of(rounds=1), real_records(4)
     losses = game.play_autoencoder(context(game, records))["reconstruction"]
+    assert game.encoder is not None
     chances = torch.sigmoid(game.decoder(game.encoder(records)))
     for row in range(4):
         expected = 0.0
@@ -97,21 +98,22 @@ def test_the_loss_of_the_autoencoder_is_the_likelihood_of_what_could_come() -> N
 
 
 def test_the_autoencoder_learns_alone_first_and_then_rests() -> None:
-    game = game_of(autoencoder_steps=5)
+    game = game_of(autoencoder_steps=5, rounds=1)
     assert [[turn.name for turn in game.turns if turn.due(step)] for step in (0, 4, 5)] == [
         ["autoencoder"], ["autoencoder"], ["discriminator", "generator"],
     ]  # fmt: skip
     moved = {player.name: player.networks for player in game.players}
     assert moved["generator"] == ("generator", "decoder")
-    frozen = {player.name: player.networks for player in game_of(decoder_learns=False).players}
+    frozen = {player.name: player.networks for player in game_of(decoder_learns=False, rounds=1).players}
     assert frozen["generator"] == ("generator",)
 
 
-def test_what_the_discriminator_sees_of_generated_patients() -> None:
+@pytest.mark.parametrize("rounds", [1, 4])
+def test_what_the_discriminator_sees_of_generated_patients(rounds: int) -> None:
     records = real_records()
-    drawn = game_of().generate_fakes(context(game_of(), records), None)
+    drawn = game_of(rounds=rounds).generate_fakes(context(game_of(), records), None)
     assert set(drawn.unique().tolist()) == {0.0, 1.0}
-    soft = game_of(discriminator_sees="chances")
+    soft = game_of(discriminator_sees="chances", rounds=rounds)
     shown = soft.generate_fakes(context(soft, records), None)
     assert ((shown > 0.01) & (shown < 0.99)).any()
 
@@ -188,13 +190,14 @@ def test_a_run_goes_on_to_the_bit(name: str, tmp_path: Path, quiet: Console) -> 
     for steps in (3, 5):
         sparring.resume(tmp_path / "parts", steps=steps, console=quiet)
     assert same_run(tmp_path / "whole", tmp_path / "parts")
-    assert any(key.startswith("optimizer/autoencoder/decoder") for key in tensors_of(tmp_path / "whole"))
+    first = {"medgan": "optimizer/likelihood/rounds", "medwgan": "optimizer/autoencoder/decoder"}[name]
+    assert any(key.startswith(first) for key in tensors_of(tmp_path / "whole"))
 
 
 def test_a_frozen_decoder_stays_as_the_autoencoder_left_it(tmp_path: Path, quiet: Console) -> None:
     data = write_long(tmp_path)
-    train(data, tmp_path / "before", quiet, steps=2, decoder_learns=False)
-    train(data, tmp_path / "after", quiet, steps=5, decoder_learns=False)
+    train(data, tmp_path / "before", quiet, steps=2, decoder_learns=False, rounds=1)
+    train(data, tmp_path / "after", quiet, steps=5, decoder_learns=False, rounds=1)
     before, after = (tensors_of(tmp_path / name) for name in ("before", "after"))
     assert torch.equal(before["game/decoder.layer.weight"], after["game/decoder.layer.weight"])
     assert not torch.equal(before["game/generator.layers.0.weight"], after["game/generator.layers.0.weight"])
@@ -212,6 +215,11 @@ def test_settings_without_use_are_refused(tmp_path: Path, quiet: Console) -> Non
         ({"packing": 2}, "packing"),
         ({"augment": "ada"}, "augment"),
         ({"evaluate_every": 5}, "images"),
+        ({"rounds": 0}, "rounds"),
+        ({"rounds": 1, "sparsity": 3.0}, "sparsity"),
+        ({"rounds": 4, "autoencoder_learning_rate": 0.1}, "autoencoder_learning_rate"),
+        ({"rounds": 4, "decoder_learns": False}, "decoder_learns"),
+        ({"sparsity": -1.0}, "sparsity"),
     )
     for settings, word in cases:
         with pytest.raises(SettingsError, match=word):

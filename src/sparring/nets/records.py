@@ -91,29 +91,34 @@ class Indicators(nn.Module):
 
     def __init__(self, previous: Int64[Tensor, " width"], temperature: float) -> None:
         super().__init__()
-        self.temperature = temperature
+        self.previous, self.temperature = previous, temperature
         self.steps = ladder_steps(previous.tolist())
 
     def forward(self, logits: Float[Tensor, "n width"], noise: Float[Tensor, "n width"]) -> Float[Tensor, "n width"]:
         """Indicators, 0 or 1. `noise`: uniform in [-1, 1)."""
-        share = ((noise + 1) / 2).clamp(1e-6, 1 - 1e-6)
-        noisy = logits + torch.logit(share)
+        noisy = logits + logistic(noise)
         hard = (noisy > 0).to(logits.dtype)
         if torch.is_grad_enabled() and logits.requires_grad:
             soft = sigmoid(noisy / self.temperature)
             hard = hard + (soft - soft.detach())  # exactly 0 or 1
-        return self.climb(hard)
+        return climbed(hard, self.steps)
 
     def chances(self, logits: Float[Tensor, "n width"]) -> Float[Tensor, "n width"]:
         """The chance of each indicator."""
-        return self.climb(sigmoid(logits))
+        return climbed(sigmoid(logits), self.steps)
 
-    def climb(self, steps: Float[Tensor, "n width"]) -> Float[Tensor, "n width"]:
-        """Each number times those of all indicators below it."""
-        for pair in self.steps:
-            places, below = (each.to(steps.device) for each in pair)
-            steps = steps.index_copy(1, places, steps[:, places] * steps[:, below])
-        return steps
+
+def logistic(noise: Float[Tensor, "n width"]) -> Float[Tensor, "n width"]:
+    """Numbers of the logistic distribution from ones that are uniform in [-1, 1)."""
+    return torch.logit(((noise + 1) / 2).clamp(1e-6, 1 - 1e-6))
+
+
+def climbed(values: Float[Tensor, "n width"], steps: list[tuple[Tensor, Tensor]]) -> Float[Tensor, "n width"]:
+    """Each number times those of all indicators below it. `steps`: see `ladder_steps`."""
+    for pair in steps:
+        places, below = (each.to(values.device) for each in pair)
+        values = values.index_copy(1, places, values[:, places] * values[:, below])
+    return values
 
 
 def ladder_steps(previous: list[int]) -> list[tuple[Tensor, Tensor]]:

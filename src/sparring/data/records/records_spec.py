@@ -1,7 +1,9 @@
 """What one patient's record is, as networks see it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -11,6 +13,8 @@ from jaxtyping import Bool, Float32, Float64, Int32, Int64
 from sparring.core.data_spec import Spec
 from sparring.data.records.patient_records import PatientRecords
 
+MOST_PATIENTS = 10**7
+"""Shares of more patients than these are taken for the nearest ones of fewer."""
 VISITS = "visits"
 """What the column of the number of visits is called where the source has none."""
 
@@ -84,6 +88,13 @@ class RecordsSpec(Spec):
     def shares(self) -> Float64[np.ndarray, " width"]:
         """Share of the patients that have each indicator."""
         return np.array([share for item in self.items for share in item.shares])
+
+    @cached_property
+    def patients(self) -> int:
+        """Number of patients that the shares are of: the least common denominator of these. (Were all numbers of patients multiples of one
+        number, it would be as many times less.)
+        """
+        return math.lcm(*(Fraction(share).limit_denominator(MOST_PATIENTS).denominator for item in self.items for share in item.shares))
 
     def to_json(self) -> dict[str, Any]:
         """See Spec."""
