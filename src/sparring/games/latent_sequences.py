@@ -215,7 +215,7 @@ class LatentSequenceRecipe(AdversarialSettings):
     """Channels of the encoder's convolutions; the last has twice as many."""
     decoder_hidden: int = 256
     """Number of units of the decoder's LSTM."""
-    decoder_dropout: float = 0.2
+    decoder_dropout: float = 0.1
     """Share of what goes into the decoder's LSTM and comes out of it that is left out at random while it learns."""
     generator_hidden: tuple[int, ...] = (256, 256)
     """Number of units of each hidden layer of the generator of codes."""
@@ -223,7 +223,7 @@ class LatentSequenceRecipe(AdversarialSettings):
     """Add a linear map of the latent to what the generator's hidden layers give: codes are nearly normal, and so are latents."""
     discriminator_hidden: tuple[int, ...] = (256, 256)
     """Number of units of each hidden layer of the discriminator of codes."""
-    autoencoder_steps: int = 4000
+    autoencoder_steps: int = 9000
     """Number of steps in which the autoencoder learns alone. The GAN learns after it."""
     autoencoder_learning_rate: float = 3e-3
     """Learning rate of the autoencoder at first. It falls to nothing over its steps."""

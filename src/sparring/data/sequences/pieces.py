@@ -1,7 +1,7 @@
-"""Pieces: frequent runs of tokens, which a model writes as one. So it takes fewer steps for a sequence, and makes fewer mistakes in it.
+"""Pieces: frequent runs of tokens, which a model writes as one. So it takes fewer steps for a sequence.
 
-They are found by byte pair encoding (Sennrich, Haddow, Birch 2016, arXiv:1508.07909, section 3.2; of SMILES: Li, Fourches 2021, "SMILES Pair
-Encoding"), and read as in WordPiece: at each place the longest piece that fits.
+They are found by byte pair encoding (Sennrich, Haddow, Birch 2016, arXiv:1508.07909, section 3.2; of SMILES: Li, Fourches 2021: SMILES Pair
+Encoding), and read as in WordPiece: at each place the longest piece that fits.
 """
 
 from collections.abc import Sequence
@@ -31,8 +31,8 @@ def with_pieces(dataset: SequenceDataset, trained_on: SequenceDataset, count: in
 
 
 def frequent_runs(rows: Int64[np.ndarray, "n length"], count: int, apart: set[int]) -> list[tuple[int, ...]]:
-    """At most `count` runs of codes, in the order in which they are joined: again and again the most frequent pair of neighbors becomes one.
-    A pair that is there only once is none. `apart`: codes that are never joined.
+    """At most `count` runs of codes, in the order in which they are joined: again and again the most frequent pair of neighbors becomes
+    one. A pair that is there only once is none. `apart`: codes that are never joined.
     """
     flat = np.append(rows.astype(np.int64), np.full((len(rows), 1), END), axis=1).ravel()
     first = int(flat.max()) + 1
@@ -71,7 +71,7 @@ class _Branch:
 
 
 class Pieces:
-    """Between sequences of tokens and sequences of pieces. A token is a piece, too, with the same code; the others have codes after these."""
+    """Between sequences of tokens and of pieces. A token is a piece, too, with the same code; the others have codes after these."""
 
     def __init__(self, spec: SequenceSpec) -> None:
         found = (tuple(spec.code_of[token] for token in each) for each in spec.pieces)
