@@ -235,7 +235,7 @@ class LatentSequenceRecipe(AdversarialSettings):
     noisy_copies: int = 8
     """Number of times that the game sees each code of its batch, each time with noise as the decoder learned from. 0: once, without
     noise."""
-    temperature: float = 0.5
+    temperature: float = 0.3
     """Temperature at which each token of a sample is chosen at random, as likely as the decoder says. 1: as it has learned; less: the
     likelier ones more often. 0: the likeliest."""
     objective: ObjectiveName = "relativistic"
