@@ -188,7 +188,7 @@ class LatentSequenceRecipe(AdversarialSettings):
     ranges: ClassVar[Ranges] = {
         **AdversarialSettings.ranges,
         "code_size": {"at least": 2, "at most": 2**14},
-        "pieces": {"at least": 0, "at most": 2**14},
+        "pieces": {"at least": 0, "at most": 2**12},
         "encoder_channels": {"at least": 1, "at most": 2**12},
         "decoder_hidden": {"at least": 1, "at most": 2**14},
         "decoder_dropout": {"at least": 0, "less than": 1},
@@ -235,7 +235,7 @@ class LatentSequenceRecipe(AdversarialSettings):
     noisy_copies: int = 8
     """Number of times that the game sees each code of its batch, each time with noise as the decoder learned from. 0: once, without
     noise."""
-    temperature: float = 0.3
+    temperature: float = 0.1
     """Temperature at which each token of a sample is chosen at random, as likely as the decoder says. 1: as it has learned; less: the
     likelier ones more often. 0: the likeliest."""
     objective: ObjectiveName = "relativistic"
