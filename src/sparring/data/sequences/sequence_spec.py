@@ -113,8 +113,8 @@ class SequenceSpec(Spec):
         )
         if spec.notation not in get_args(NotationName) or spec.length < 1 or not spec.tokens:
             raise ValueError("sequences have a notation, a length and tokens")
-        if not {token for piece in spec.pieces for token in piece} <= {*spec.tokens}:
-            raise ValueError("pieces are of tokens")
+        if not all(len(piece) > 1 and {*piece} <= {*spec.tokens} for piece in spec.pieces):
+            raise ValueError("pieces are of two tokens or more")
         return spec
 
     def __str__(self) -> str:
