@@ -27,6 +27,8 @@ from sparring.metrics.molecules.token_ngrams import draw_from_ngrams
 ROWS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "latentgan-selfies": ("latentgan", "moses20k", {"notation": "selfies"}),
     "latentgan-smiles": ("latentgan", "moses20k", {"notation": "smiles"}),
+    "latentgan-smiles-by-token": ("latentgan", "moses20k", {"notation": "smiles", "pieces": 0}),
+    "organ-smiles": ("organ", "moses20k", {"notation": "smiles"}),
     "lm-smiles": ("lm", "moses20k", {"notation": "smiles"}),
     "lm-selfies": ("lm", "moses20k", {"notation": "selfies"}),
     "molgan": ("molgan", "fragments9", {"notation": "graph"}),

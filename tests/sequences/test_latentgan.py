@@ -1,6 +1,7 @@
 """LatentGAN, ORGAN and steering: codes and tokens belong together, phases follow each other, and molecules go where they are wanted."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from sparring import recipes
 from sparring.core.batch import Batch
 from sparring.core.errors import SettingsError
 from sparring.core.random_streams import Streams
+from sparring.data.sequences.pieces import with_pieces
 from sparring.data.sequences.sequence_dataset import SequenceDataset
 from sparring.data.sequences.sequence_spec import SequenceSpec
 from sparring.games.capabilities import HasCodes
@@ -67,14 +69,16 @@ def molecules() -> SequenceDataset:
 
 @pytest.fixture(scope="session")
 def model(molecules: SequenceDataset) -> Model:
-    """A model whose autoencoder has learned a little, and whose generator has not."""
-    game = game_of(molecules.spec, code_size=16, decoder_hidden=48)
+    """A model whose autoencoder has learned a little to write pieces, and whose generator has not."""
+    game = game_of(with_pieces(molecules, molecules, 10).spec, code_size=16, decoder_hidden=48)
     learn_codes(game, molecules.batch(np.arange(64)).samples, 60)
     return Model(game.eval(), LatentGAN(**SMALL), Path("nowhere"))
 
 
-def test_counting_from_0_to_19_is_learned() -> None:
-    game = game_of(spec_of("abcdefghijklmnopqrst", 20), decoder_hidden=32, code_noise=1.0, temperature=0.0)
+@pytest.mark.parametrize("pieces", [(), (("a", "b", "c"), ("e", "f"), ("s", "t"))])
+def test_counting_from_0_to_19_is_learned(pieces: tuple[tuple[str, ...], ...]) -> None:
+    spec = replace(spec_of("abcdefghijklmnopqrst", 20), pieces=pieces)
+    game = game_of(spec, decoder_hidden=32, code_noise=1.0, temperature=0.0)
     assert learn_codes(game, torch.from_numpy(counting(16)), 100) < 0.1
     samples = torch.from_numpy(counting(50))
     assert torch.equal(game.of_codes(game.encoded(samples.float())).long(), samples)
@@ -88,26 +92,34 @@ def test_counting_from_0_to_19_is_learned() -> None:
     assert torch.equal(game.sample(50, seed=1).long(), samples)
 
 
-def test_the_loss_is_the_cross_entropy_of_each_token() -> None:
-    """By the decoder's own steps, one at a time, as it writes."""
-    game = game_of(spec_of("abc", 5), code_noise=0.0).eval()
+@pytest.mark.parametrize(
+    ("pieces", "written"),
+    [((), [[1, 2, 3, 1, 2], [3, 0], [2, 2, 0]]), ((("a", "b"),), [[4, 3, 4, 0], [3, 0], [2, 2, 0]])],
+)
+def test_the_loss_is_the_cross_entropy_of_each_piece(pieces: tuple[tuple[str, ...], ...], written: list[list[int]]) -> None:
+    """By the decoder's own steps, one at a time, as it writes; in nats a token, of which there are 5, 2 and 3 with the ends."""
+    game = game_of(replace(spec_of("abc", 5), pieces=pieces), code_noise=0.0).eval()
     tokens = torch.tensor([[1, 2, 3, 1, 2], [3, 0, 0, 0, 0], [2, 2, 0, 0, 0]])
     found = game.play_autoencoder(context_of(tokens))["reconstruction"]
-    codes, sums, counts = normalized(game.encoder(tokens)), [], []
-    for code, row in zip(codes, tokens, strict=True):
+    codes, sums = normalized(game.encoder(tokens)), []
+    for code, row in zip(codes, written, strict=True):
         state = tuple(each[0] for each in game.decoder.first_state(code[None]))
-        before, total, count = torch.tensor(0), 0.0, 0
+        before, total = torch.tensor(0), 0.0
         told = game.decoder.told(code[None])[0]
-        for place, token in enumerate(row):
+        for place, piece in enumerate(row):
             out, state = game.decoder.cell((game.decoder.embed(before) + told[place])[None], state)
-            total -= game.decoder.head(torch.cat([out[0], told[place]])).log_softmax(dim=0)[token].item()
-            before, count = token, count + 1
-            if token == 0:
-                break
+            total -= game.decoder.head(torch.cat([out[0], told[place]])).log_softmax(dim=0)[piece].item()
+            before = torch.tensor(piece)
         sums.append(total)
-        counts.append(count)
-    assert counts == [5, 2, 3]
-    assert torch.allclose(found, torch.tensor(sums) / np.mean(counts), atol=1e-5)
+    assert torch.allclose(found, torch.tensor(sums) / np.mean([5, 2, 3]), atol=1e-5)
+
+
+def test_pieces_are_written_as_their_tokens() -> None:
+    """A decoder that wants one piece above all writes it until the sequence is full."""
+    game = game_of(replace(spec_of("abc", 5), pieces=(("a", "b"),)))
+    with torch.no_grad():
+        game.decoder.head.bias[4] = 100.0
+    assert torch.equal(game.sample(3, seed=1), torch.tensor([[1.0, 2.0, 1.0, 2.0, 1.0]]).expand(3, -1))
 
 
 def test_what_is_written_is_the_likeliest_token_at_each_step() -> None:
@@ -190,7 +202,7 @@ def test_tokens_are_drawn_by_what_the_decoder_says_of_them() -> None:
 
 def test_temperature_is_that_of_tokens(model: Model) -> None:
     game: Any = model.game
-    assert torch.equal(game.sample(50, seed=1), game.sample(50, seed=1, truncation=0.5))
+    assert torch.equal(game.sample(50, seed=1), game.sample(50, seed=1, truncation=LatentGAN.temperature))
     cold = game.sample(50, seed=1, truncation=1e-4)
     assert torch.equal(cold, game.of_codes(codes_of_samples(game, 50, 1, 0)))
     assert not torch.equal(cold, game.sample(50, seed=1))
@@ -223,8 +235,8 @@ def test_runs_resume_exactly(tmp_path: Path) -> None:
 
 
 def test_what_older_models_do_not_name_is_as_it_was(tmp_path: Path) -> None:
-    """A run whose config.json has no word of the newer settings has the same networks, and writes the likeliest tokens."""
-    was = {"temperature": 0.0, "noisy_copies": 0, "straight": False}
+    """A run whose config.json has no word of the newer settings has the same networks, and writes the likeliest tokens, one by one."""
+    was = {"temperature": 0.0, "noisy_copies": 0, "straight": False, "pieces": 0, "encoder_channels": 128, "decoder_dropout": 0.0}
     settings: dict[str, Any] = {**SMALL, **COMMON, "autoencoder_steps": 2, "console": Console(quiet=True)}
     samples = sparring.train("latentgan", write_titles(tmp_path), tmp_path / "run", steps=3, **settings, **was).game.sample(20)
     path = tmp_path / "run" / "config.json"

@@ -13,6 +13,7 @@ from sparring.core.batch import Batch, Labels
 from sparring.core.errors import SettingsError
 from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
+from sparring.data.sequences.pieces import Pieces
 from sparring.data.sequences.sequence_spec import SequenceSpec
 from sparring.games.adversarial import TwoPlayerGame
 from sparring.games.adversarial_settings import AdversarialSettings
@@ -44,8 +45,12 @@ class LatentSequenceGame(TwoPlayerGame):
         )
         super().__init__(spec, generator, discriminator, settings)
         self.own = settings
-        self.encoder = SequenceEncoder(spec.vocabulary, spec.length, settings.code_size)
-        self.decoder = SequenceDecoder(spec.vocabulary, spec.length, settings.code_size, settings.decoder_hidden)
+        self.pieces = Pieces(spec) if spec.pieces else None
+        vocabulary = spec.vocabulary if self.pieces is None else len(self.pieces)
+        self.encoder = SequenceEncoder(spec.vocabulary, spec.length, settings.code_size, settings.encoder_channels)
+        self.decoder = SequenceDecoder(
+            vocabulary, spec.length, settings.code_size, settings.decoder_hidden, dropout=settings.decoder_dropout
+        )
         optimizer = maker("adam", settings.autoencoder_learning_rate, betas=settings.autoencoder_betas, momentum=0.0)
         self.players = (Player("autoencoder", ("encoder", "decoder"), optimizer, has_ema=settings.ema_samples > 0), *self.players)
         begin = settings.autoencoder_steps
@@ -69,12 +74,13 @@ class LatentSequenceGame(TwoPlayerGame):
         tokens = context.batch.samples.long()
         codes = self.encoder(tokens)
         noisy = codes + self.own.code_noise * context.streams.normal("codes", *codes.shape)
-        read = places_read(tokens)
-        logits = self.decoder(normalized(noisy), tokens, read.sum(dim=1).long()).float()
-        wanted = tokens[read > 0]
+        pieces = tokens if self.pieces is None else self.pieces.of_tokens(tokens)
+        read = places_read(pieces)
+        logits = self.decoder(normalized(noisy), pieces, read.sum(dim=1).long()).float()
+        wanted = pieces[read > 0]
         errors = torch.zeros_like(read).masked_scatter(read > 0, cross_entropy(logits, wanted, reduction="none"))
         context.metrics["autoencoder/wrong_tokens"] = (logits.argmax(dim=1) != wanted).float().mean()
-        return {"reconstruction": errors.sum(dim=1) / read.sum(dim=1).mean()}
+        return {"reconstruction": errors.sum(dim=1) / places_read(tokens).sum(dim=1).mean()}
 
     def at_current_level(self, context: StepContext) -> StepContext:
         """See TwoPlayerGame: real samples are codes, with noise as the decoder learned from, and several of each sequence."""
@@ -162,7 +168,8 @@ class LatentSequenceGame(TwoPlayerGame):
             return logits.argmax(dim=1)
 
         with evaluating(self.decoder):
-            return self.decoder.decode(normalized(codes), spec.length, choose).float()
+            written = self.decoder.decode(normalized(codes), spec.length, choose)
+        return (written if self.pieces is None else self.pieces.tokens_of(written, spec.length)).float()
 
     def exported_parts(self, choices: ExportChoices) -> Mapping[PartName, Part]:
         """See `capabilities.Exports`: there is none."""
@@ -181,7 +188,10 @@ class LatentSequenceRecipe(AdversarialSettings):
     ranges: ClassVar[Ranges] = {
         **AdversarialSettings.ranges,
         "code_size": {"at least": 2, "at most": 2**14},
+        "pieces": {"at least": 0, "at most": 2**12},
+        "encoder_channels": {"at least": 1, "at most": 2**12},
         "decoder_hidden": {"at least": 1, "at most": 2**14},
+        "decoder_dropout": {"at least": 0, "less than": 1},
         "generator_hidden": {"at least": 1, "at most": 2**14},
         "discriminator_hidden": {"at least": 1, "at most": 2**14},
         "autoencoder_steps": {"at least": 1},
@@ -191,21 +201,29 @@ class LatentSequenceRecipe(AdversarialSettings):
         "noisy_copies": {"at least": 0, "at most": 1024},
         "temperature": {"at least": 0},
     }
-    of_older_runs: ClassVar[Mapping[str, object]] = {"straight": False, "noisy_copies": 0, "temperature": 0.0}
+    of_older_runs: ClassVar[Mapping[str, object]] = {
+        "straight": False, "noisy_copies": 0, "temperature": 0.0, "pieces": 0, "encoder_channels": 128, "decoder_dropout": 0.0,
+    }  # fmt: skip
 
     batch_size: int = 64
     """Number of real sequences in each batch."""
     code_size: int = 40
     """Number of dimensions of the codes that the autoencoder makes of sequences."""
+    pieces: int = 100
+    """Number of frequent runs of tokens that the decoder writes as one (byte pair encoding of the training data). 0: token by token."""
+    encoder_channels: int = 64
+    """Channels of the encoder's convolutions; the last has twice as many."""
     decoder_hidden: int = 256
     """Number of units of the decoder's LSTM."""
+    decoder_dropout: float = 0.1
+    """Share of what goes into the decoder's LSTM and comes out of it that is left out at random while it learns."""
     generator_hidden: tuple[int, ...] = (256, 256)
     """Number of units of each hidden layer of the generator of codes."""
     straight: bool = True
     """Add a linear map of the latent to what the generator's hidden layers give: codes are nearly normal, and so are latents."""
     discriminator_hidden: tuple[int, ...] = (256, 256)
     """Number of units of each hidden layer of the discriminator of codes."""
-    autoencoder_steps: int = 4000
+    autoencoder_steps: int = 9000
     """Number of steps in which the autoencoder learns alone. The GAN learns after it."""
     autoencoder_learning_rate: float = 3e-3
     """Learning rate of the autoencoder at first. It falls to nothing over its steps."""
@@ -217,7 +235,7 @@ class LatentSequenceRecipe(AdversarialSettings):
     noisy_copies: int = 8
     """Number of times that the game sees each code of its batch, each time with noise as the decoder learned from. 0: once, without
     noise."""
-    temperature: float = 0.5
+    temperature: float = 0.1
     """Temperature at which each token of a sample is chosen at random, as likely as the decoder says. 1: as it has learned; less: the
     likelier ones more often. 0: the likeliest."""
     objective: ObjectiveName = "relativistic"

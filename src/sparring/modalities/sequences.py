@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 from sparring.core.rdkit_molecules import has_rdkit
 from sparring.core.settings_checks import range_problems, type_problems
 from sparring.data.dataset import Dataset
+from sparring.data.sequences.pieces import with_pieces
 from sparring.data.sequences.plot_texts import draw_texts
 from sparring.data.sequences.sequence_dataset import SequenceDataset, split_holdout, with_vocabulary
 from sparring.data.sequences.sequence_spec import SequenceSpec
@@ -94,7 +95,8 @@ class Sequences:
 
     def fit(self, dataset: SequenceDataset, recipe: Recipe, holdout: int | None, seed: int) -> SequenceDataset:
         """See Modality."""
-        return with_vocabulary(dataset, split_holdout(dataset, holdout, seed)[0])
+        trained_on = split_holdout(dataset, holdout, seed)[0]
+        return with_pieces(with_vocabulary(dataset, trained_on), trained_on, getattr(recipe, "pieces", 0))
 
     def record(self, dataset: SequenceDataset, settings: DataSettings) -> dict[str, Any]:
         """See Modality."""

@@ -14,8 +14,6 @@ from torch.nn.functional import layer_norm
 from sparring.nets import mlp
 
 END = 0
-CHANNELS = 128
-"""Channels of the encoder's convolutions; the last has twice as many."""
 
 
 def normalized(codes: Float[Tensor, "*n code"]) -> Float[Tensor, "*n code"]:
@@ -24,14 +22,14 @@ def normalized(codes: Float[Tensor, "*n code"]) -> Float[Tensor, "*n code"]:
 
 
 class SequenceEncoder(nn.Module):
-    """Codes of sequences, by strided convolutions over their tokens."""
+    """Codes of sequences, by strided convolutions over their tokens, of which the last has twice as many channels."""
 
-    def __init__(self, vocabulary: int, length: int, code_size: int) -> None:
+    def __init__(self, vocabulary: int, length: int, code_size: int, channels: int) -> None:
         super().__init__()
-        self.embed = nn.Embedding(vocabulary, CHANNELS)
-        widths = [CHANNELS, CHANNELS, 2 * CHANNELS]
+        self.embed = nn.Embedding(vocabulary, channels)
+        widths = [channels, channels, 2 * channels]
         layers: list[nn.Module] = []
-        for inputs, outputs in zip([CHANNELS, *widths], widths, strict=False):
+        for inputs, outputs in zip([channels, *widths], widths, strict=False):
             layers += [nn.Conv1d(inputs, outputs, 5, stride=2, padding=2), nn.LeakyReLU(0.2)]
             length = (length - 1) // 2 + 1
         self.layers = nn.Sequential(*layers)
@@ -43,10 +41,13 @@ class SequenceEncoder(nn.Module):
 
 
 class SequenceDecoder(nn.Module):
-    """Tokens of a code, one after the other: an LSTM that is told the code at its start, and at each place what the code says of it."""
+    """Tokens of a code, one after the other: an LSTM that is told the code at its start, and at each place what the code says of it.
+    `dropout`: the share of its inputs and outputs that is left out while it learns (Zaremba et al. 2014, arXiv:1409.2329).
+    """
 
-    def __init__(self, vocabulary: int, length: int, code_size: int, hidden: int, embedding: int = 128) -> None:
+    def __init__(self, vocabulary: int, length: int, code_size: int, hidden: int, embedding: int = 128, dropout: float = 0.0) -> None:
         super().__init__()
+        self.dropout = nn.Dropout(dropout)
         self.embed = nn.Embedding(vocabulary, embedding)
         self.told = nn.Sequential(nn.Linear(code_size, length * embedding), nn.Unflatten(1, (length, embedding)))
         self.start = nn.Linear(code_size, 2 * hidden)
@@ -62,8 +63,8 @@ class SequenceDecoder(nn.Module):
         used = int(lengths.max())  # beyond the longest nothing is read
         before = torch.nn.functional.pad(tokens[:, : used - 1], (1, 0), value=END)
         told = self.told(codes)[:, :used]
-        states, _ = self.cell(self.embed(before) + told, self.first_state(codes))
-        return self.head(torch.cat([states, told], dim=2)[torch.arange(used, device=lengths.device) < lengths[:, None]])
+        states, _ = self.cell(self.dropout(self.embed(before)) + told, self.first_state(codes))
+        return self.head(torch.cat([self.dropout(states), told], dim=2)[torch.arange(used, device=lengths.device) < lengths[:, None]])
 
     def first_state(self, codes: Float[Tensor, "n code"]) -> tuple[Float[Tensor, "1 n hidden"], Float[Tensor, "1 n hidden"]]:
         """The state before the first token."""

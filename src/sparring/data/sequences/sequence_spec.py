@@ -36,6 +36,8 @@ class SequenceSpec(Spec):
     classes: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     """Words, in small letters, that a rewording has to keep, beside numbers (see `kept_words`)."""
+    pieces: tuple[tuple[str, ...], ...] = ()
+    """Frequent runs of tokens, which a model may write as one (see `pieces`)."""
 
     @property
     def shape(self) -> tuple[int]:
@@ -107,9 +109,12 @@ class SequenceSpec(Spec):
             tuple(map(str, value["tokens"])),
             tuple(map(str, value["classes"])),
             tuple(map(str, value.get("kept", ()))),
+            tuple(tuple(map(str, each)) for each in value.get("pieces", ())),
         )
         if spec.notation not in get_args(NotationName) or spec.length < 1 or not spec.tokens:
             raise ValueError("sequences have a notation, a length and tokens")
+        if not all(len(piece) > 1 and {*piece} <= {*spec.tokens} for piece in spec.pieces):
+            raise ValueError("pieces are of two tokens or more")
         return spec
 
     def __str__(self) -> str:
