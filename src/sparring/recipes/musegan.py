@@ -5,14 +5,16 @@ from typing import ClassVar
 
 from sparring.core.settings_checks import Ranges
 from sparring.data.music.music_spec import MusicSpec
-from sparring.games.music_gan import GivenSettings, MusicGAN
+from sparring.games.music_gan import MusicGAN
+from sparring.games.stepwise_music import StepwiseMusicGAN, StepwiseSettings
 from sparring.losses.objectives import ObjectiveName
 from sparring.nets import music as nets
 from sparring.nets.chord_voices import ChordGenerator
+from sparring.nets.stepwise_voices import PhraseEncoder, StepwiseGenerator
 
 
 @dataclass(frozen=True, kw_only=True)
-class MuseGAN(GivenSettings):
+class MuseGAN(StepwiseSettings):
     """A network that all tracks share and one for each track, binary neurons, and a discriminator of all tracks together."""
 
     title: ClassVar[str] = "Phrases of several tracks, with shared and private networks and binary neurons"
@@ -21,7 +23,7 @@ class MuseGAN(GivenSettings):
         "Music Generation (arXiv:1804.09399)"
     )
     data: ClassVar[str] = "music: MIDI, MusicXML, ABC, or chorales"
-    ranges: ClassVar[Ranges] = {**GivenSettings.ranges, "width": {"at least": 2, "at most": 1024}}
+    ranges: ClassVar[Ranges] = {**StepwiseSettings.ranges, "width": {"at least": 2, "at most": 1024}}
 
     batch_size: int = 16
     """Number of real phrases in each discriminator batch."""
@@ -49,12 +51,16 @@ class MuseGAN(GivenSettings):
     def build(self, spec: MusicSpec) -> MusicGAN:
         """See Recipe."""
         given = None if self.given is None else spec.track_number(self.given)
-        chords = self.voices == "chords"
-        generator = (ChordGenerator if chords else nets.Generator)(self.roll_shape(spec), self.latent_size, self.width, given)
+        shape, moves = self.roll_shape(spec), self.voices in {"stepwise", "chords"}
+        kinds = {"stepwise": StepwiseGenerator, "chords": ChordGenerator}
+        generator = kinds.get(self.voices, nets.Generator)(shape, self.latent_size, self.width, given)
         discriminator = nets.Discriminator(
-            len(spec.tracks), spec.bars, spec.bar_steps, spec.pitches, spec.lowest, self.width, self.packing, moves=chords
+            len(spec.tracks), spec.bars, spec.bar_steps, spec.pitches, spec.lowest, self.width, self.packing, moves=moves
         )
-        return MusicGAN(spec, generator, discriminator, self)
+        if not isinstance(generator, StepwiseGenerator):
+            return MusicGAN(spec, generator, discriminator, self)
+        encoder = PhraseEncoder(shape, self.latent_size, self.width)
+        return StepwiseMusicGAN(spec, generator, discriminator, encoder, self)
 
 
 RECIPE = MuseGAN
