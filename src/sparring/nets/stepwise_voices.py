@@ -7,8 +7,9 @@ the score function (Williams 1992).
 """
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
+from torch._higher_order_ops import scan
 from torch.nn.functional import dropout, one_hot, pad, relu
 
 from sparring.nets.music import PitchesToFeatures, RollShape, Trunk, channels_of_bars, latent_total, steps_to_bars, unit_size
@@ -37,6 +38,7 @@ class StepwiseGenerator(Trunk):
         self.choices = [1 if single else pitches for single in shape.single]
         self.steps = shape.bars * shape.bar_steps
         self.chances = self.steps * sum(self.choices)
+        self.exported = False
         hidden = 4 * width
         self.told = nn.ModuleList(nn.Linear(width, hidden) for _ in range(tracks))
         self.before = nn.Linear(tracks * pitches, tracks * hidden, bias=False)
@@ -54,42 +56,50 @@ class StepwiseGenerator(Trunk):
     ) -> Rolls:
         """See Generator. Nothing is learned by gradients of these rolls: see `log_probabilities`."""
         parts, chances = latents[:, : -self.chances], latents[:, -self.chances :].float()
-        features = self.told_features(parts, given, known)
-        chances = chances.unflatten(1, (self.steps, -1))
-        fixed = None
-        if given is not None and known is not None and self.given is not None:
-            fixed = (known[:, 0, 0] > 0.5, (given.float() + 1) / 2)
-        before = features[0].new_zeros(len(latents), self.shape.tracks, self.shape.pitches)
-        sounding, begins = [], []
-        for step in range(self.steps):
-            before, begin = self.drawn_step([each[:, step] for each in features], before, chances[:, step], step, fixed)
-            sounding.append(before)
-            begins.append(begin)
-        return 2 * torch.cat([torch.stack(sounding, dim=2), torch.stack(begins, dim=2)], dim=1) - 1
+        told = torch.stack(self.told_features(parts, given, known), dim=2).transpose(0, 1)
+        chances = chances.unflatten(1, (self.steps, -1)).transpose(0, 1)
+        before = torch.zeros_like(told[0, :, :, :1]).expand(-1, -1, self.shape.pitches).contiguous()
+        if self.exported:
+            rolls = scan(self.next_step, before, (told, chances), dim=0)[1]
+        else:
+            fixed = None
+            if given is not None and known is not None and self.given is not None:
+                fixed = known[:, 0, 0] > 0.5, ((given.float() + 1) / 2).permute(2, 0, 1, 3)
+            drawn = []
+            for step in range(self.steps):
+                own = None if fixed is None else (fixed[0], fixed[1][step])
+                before, roll = self.next_step(before, (told[step], chances[step]), own)
+                drawn.append(roll)
+            rolls = torch.stack(drawn)
+        return 2 * rolls.permute(1, 2, 0, 3) - 1
 
-    def drawn_step(
+    def fix_for_export(self) -> None:
+        """Draw all steps by one loop of the exported file, which would otherwise hold each of them."""
+        self.exported = True
+
+    def next_step(
         self,
-        told: list[Float[Tensor, "n hidden"]],
         before: Float[Tensor, "n tracks pitches"],
-        chances: Float[Tensor, "n choices"],
-        step: int,
-        fixed: tuple[Tensor, Tensor] | None,
-    ) -> tuple[Float[Tensor, "n tracks pitches"], Float[Tensor, "n tracks pitches"]]:
-        """What sounds and what begins at one step, track after track. `fixed`: which phrases are given a track, and its planes."""
+        drawn_by: tuple[Float[Tensor, "n tracks hidden"], Float[Tensor, "n choices"]],
+        given: tuple[Bool[Tensor, "n 1"], Float[Tensor, "n 2 pitches"]] | None = None,
+    ) -> tuple[Float[Tensor, "n tracks pitches"], Float[Tensor, "n planes pitches"]]:
+        """What sounds at one step, and the same with what begins, track after track. `before`: what sounded at the step before; `drawn_by`:
+        what latents say, and numbers in [0, 1); `given`: which phrases are given a track, and what sounds and begins in it.
+        """
+        told, chances = drawn_by
         remembered = self.before(before.flatten(1)).unflatten(1, (self.shape.tracks, -1))
-        own_chances = dict(zip(range(self.shape.tracks), chances.split(self.choices, dim=1), strict=True))
+        own_chances = chances.split(self.choices, dim=1)
         sounding: dict[int, Tensor] = {}
         begins: dict[int, Tensor] = {}
         for place, track in enumerate(self.order):
             earlier = [plane[other] for other in self.order[:place] for plane in (sounding, begins)]
-            logits = self.logits(told[track] + remembered[:, track], earlier, before[:, track], place)
-            events = drawn_events(logits, own_chances[track])
-            sounding[track], begins[track] = self.sounds_of(events, before[:, track], track)
-            if fixed is not None and track == self.given:
-                sounding[track] = torch.where(fixed[0], fixed[1][:, 0, step], sounding[track])
-                begins[track] = torch.where(fixed[0], fixed[1][:, 1, step], begins[track])
-        tracks = range(self.shape.tracks)
-        return torch.stack([sounding[track] for track in tracks], dim=1), torch.stack([begins[track] for track in tracks], dim=1)
+            logits = self.logits(told[:, track] + remembered[:, track], earlier, before[:, track], place)
+            sounding[track], begins[track] = self.sounds_of(drawn_events(logits, own_chances[track]), before[:, track], track)
+            if given is not None and track == self.given:
+                sounding[track] = torch.where(given[0], given[1][:, 0], sounding[track])
+                begins[track] = torch.where(given[0], given[1][:, 1], begins[track])
+        after = torch.stack([sounding[track] for track in range(self.shape.tracks)], dim=1)
+        return after, torch.cat([after, torch.stack([begins[track] for track in range(self.shape.tracks)], dim=1)], dim=1)
 
     def told_features(
         self, parts: Float[Tensor, "n latent"], given: Float[Tensor, "n 2 steps pitches"] | None, known: Float[Tensor, "n 1 1 1"] | None
