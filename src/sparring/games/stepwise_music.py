@@ -1,6 +1,6 @@
 """A generator of music that draws its tracks step by step: it learns by likelihood first, then from a discriminator."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import torch
@@ -17,8 +17,10 @@ from sparring.nets.music import Discriminator, RollShape
 from sparring.nets.stepwise_voices import PhraseEncoder, StepwiseGenerator
 from sparring.optimizers.optimizers import maker
 
-FIT_BETAS = (0.9, 0.99)
-"""Adam's decay rates while the generator learns by likelihood."""
+STEADY_BETAS = (0.9, 0.99)
+"""Adam's decay rates for the generator, both by likelihood and by rewards, whose gradients are noisy."""
+DRAWS = 2
+"""Number of phrases that the generator draws in its turn for each of a batch."""
 SMALLEST_SPREAD = 1e-3
 """Added to the standard deviation of logits, by which rewards are divided."""
 
@@ -38,8 +40,10 @@ class StepwiseMusicGAN(MusicGAN):
     ) -> None:
         super().__init__(spec, generator, discriminator, settings)
         self.encoder, self.recipe = encoder, settings
-        model = Player("model", ("generator", "encoder"), maker("adam", settings.fit_learning_rate, betas=FIT_BETAS, momentum=0.0))
-        self.players = (model, *self.players)
+        model = Player("model", ("generator", "encoder"), maker("adam", settings.fit_learning_rate, betas=STEADY_BETAS, momentum=0.0))
+        player, opponent = self.players
+        optimizer = maker(settings.optimizer, settings.learning_rate, betas=STEADY_BETAS, momentum=settings.momentum)
+        self.players = (model, replace(player, optimizer=optimizer), opponent)
         begins = settings.fit_steps
         against = Turn("discriminator", "discriminator", self.play_discriminator, repeat=settings.discriminator_steps, start=begins)
         play = Turn("generator", "generator", self.play_generator, start=begins + settings.discriminator_fit_steps)
@@ -60,15 +64,14 @@ class StepwiseMusicGAN(MusicGAN):
         means, log_variances = means.float(), log_variances.float()
         parts = means + (log_variances / 2).exp() * context.streams.normal("posterior", n, self.latent_parts)
         told = (means.square() + log_variances.exp() - log_variances - 1).sum(dim=1) / 2
-        likely = self.stepwise.log_probabilities(parts, rolls, *self.given_of(context, rolls), self.recipe.fit_dropout).sum(dim=(1, 2))
+        given, known = self.given_of(context, rolls) if self.given_track is not None else (None, None)
+        likely = self.stepwise.log_probabilities(parts, rolls, given, known, self.recipe.fit_dropout).sum(dim=(1, 2))
         context.metrics["latent_nats"] = told.detach().mean()
         events = self.music_spec.steps * len(self.music_spec.tracks)
         return {"negative_log_likelihood": -likely / events, "latent": told.clamp_min(self.recipe.latent_nats) / events}
 
-    def given_of(self, context: StepContext, rolls: Float[Tensor, "n planes steps pitches"]) -> tuple[Tensor, Tensor] | tuple[None, None]:
-        """The planes of the track that is given, and for which phrases it is: a share of them. None: none can be."""
-        if self.given_track is None:
-            return None, None
+    def given_of(self, context: StepContext, rolls: Float[Tensor, "n planes steps pitches"]) -> tuple[Tensor, Tensor]:
+        """The planes of the track that may be given, and for which phrases it is: a share of them."""
         known = (context.streams.uniform("given", context.batch_size) + 1) / 2 < self.given_share
         return self.given_planes(rolls), known.float()[:, None, None, None]
 
@@ -77,9 +80,9 @@ class StepwiseMusicGAN(MusicGAN):
         discriminator's logit as the reward of all events of a phrase. What is expected of a phrase is the mean of the others of its batch,
         so gradients are right on average.
         """
-        n = context.batch_size
-        latents = self.latents(context.streams, n)
-        given, known = self.given_of(context, context.batch.samples) if self.given_track is not None else (None, None)
+        latents, given, known = self.latents(context.streams, DRAWS * context.batch_size), None, None
+        if self.given_track is not None:
+            given, known = (each.repeat_interleave(DRAWS, 0) for each in self.given_of(context, context.batch.samples))
         with torch.no_grad():
             rolls = self.generator(latents, None, given, known)
             logits, _ = self.discriminate(self.discriminator_input(rolls, "generated", context), None)
@@ -115,7 +118,7 @@ class StepwiseSettings(GivenSettings):
     learns by likelihood first. chords: all tracks share a chord for each beat. auto: each track has logits of its own for all pitches;
     tracks that never have two notes at once in the data have one note at most at each step. free: the same, and all tracks may have several
     notes at once, as in the paper. Of these three, none begins by likelihood."""
-    fit_steps: int = 2800
+    fit_steps: int = 2400
     """Number of steps at the beginning in which the generator learns by likelihood. 0: it begins at random. For stepwise voices alone."""
     fit_learning_rate: float = 2e-3
     """Learning rate by likelihood, from which it falls to nothing over fit_steps."""

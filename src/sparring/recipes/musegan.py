@@ -34,8 +34,9 @@ class MuseGAN(StepwiseSettings):
     objective: ObjectiveName = "relativistic"
     """Losses of discriminator and generator (see `sparring train dcgan --help`). The papers have Wasserstein losses with a gradient
     penalty."""
-    learning_rate: float = 1e-6
-    """Learning rate of the generator. It begins near the data, and faster steps undo that. For `--voices auto` or `free`, 1e-3 for both."""
+    learning_rate: float = 2e-4
+    """Learning rate of the generator in the game. For `--voices chords` 1e-6: it begins near the data, and faster steps undo that. For auto
+    and free, 1e-3 for both networks."""
     discriminator_learning_rate: float | None = 5e-4
     """Learning rate of the discriminator. None: that of the generator."""
     r1: float | None = 1.0
