@@ -230,20 +230,3 @@ def drawn_events(logits: Events, chances: Float[Tensor, "n choices"]) -> Events:
     sums = logits.detach().float().softmax(dim=-1).cumsum(dim=-1)
     chosen = (sums <= chances[..., None] * sums[..., -1:]).sum(dim=-1).clamp_max(logits.shape[-1] - 1)
     return one_hot(chosen, logits.shape[-1]).to(sums.dtype)
-
-
-def straight_through_rolls(generator: StepwiseGenerator, logits: list[Events], rolls: Rolls) -> Rolls:
-    """The rolls, with gradients of the probability that each pitch sounds and begins, where all that was drawn before is taken as it is but
-    for notes that go on. Biased: what a draw does to later draws has no gradient.
-    """
-    sounding, begins = ((rolls.float() + 1) / 2).chunk(2, dim=1)
-    before = pad(sounding, (0, 0, 1, 0))[:, :, :-1]
-    soft_sounding, soft_begins = [], []
-    for track, one in enumerate(logits):
-        soft = one.float().softmax(dim=-1)
-        goes, begin = generator.sounds_of(soft, before[:, track], track)
-        soft_sounding.append(goes)
-        soft_begins.append(begin)
-    soft = torch.cat([torch.stack(soft_sounding, dim=1), torch.stack(soft_begins, dim=1)], dim=1)
-    hard = torch.cat([sounding, begins], dim=1)
-    return 2 * (hard + soft - soft.detach()) - 1
