@@ -128,6 +128,17 @@ def test_a_given_voice_is_taken_as_it_is_and_the_others_know_it() -> None:
     assert (likely[:, :, 0] < 0).any()
 
 
+def test_the_loop_of_an_exported_file_draws_the_same_for_any_number_of_phrases() -> None:
+    generator = uneven(game()).stepwise.requires_grad_(False)
+    latents = game().latents(Streams(0, 0), 5)
+    expected = generator(latents)
+    generator.fix_for_export()
+    traced = torch.export.export(generator, (latents[:3],), dynamic_shapes=({0: torch.export.Dim("n")},), strict=False)
+    nodes = [node for node in traced.graph.nodes if "scan" in str(node.target)]
+    assert len(nodes) >= 1
+    assert torch.equal(traced.module()(latents), expected)
+
+
 def thirds(n: int, seed: int = 0) -> Tensor:
     """Phrases of a voice that moves by steps on each beat, and one that is always a third below it."""
     random = np.random.default_rng(seed)

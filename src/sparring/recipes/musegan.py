@@ -27,6 +27,8 @@ class MuseGAN(StepwiseSettings):
 
     batch_size: int = 16
     """Number of real phrases in each discriminator batch."""
+    ema_samples: float = 3_000
+    """Half-life, in phrases, of the moving average of the weights, which phrases are made with."""
     latent_size: int = 16
     """Number of dimensions of each part of the latent: of all tracks for the phrase and for each bar, and of each track for both."""
     width: int = 32
@@ -39,9 +41,9 @@ class MuseGAN(StepwiseSettings):
     and free, 1e-3 for both networks."""
     discriminator_learning_rate: float | None = 5e-4
     """Learning rate of the discriminator. None: that of the generator."""
-    r1: float | None = 1.0
+    r1: float | None = 0.3
     """Weight gamma of R1, half of which times the squared gradient at real samples is added (Mescheder 2018). 0: no penalty."""
-    r2: float | None = 1.0
+    r2: float | None = 0.3
     """Weight gamma of R2, the same at generated samples. 0: no penalty."""
     penalty_every: int = 4
     """Compute gradient penalties only every this many steps, with weights that are as many times larger (lazy regularization, Karras
