@@ -78,7 +78,7 @@ class StepwiseMusicGAN(MusicGAN):
     def play_generator(self, context: StepContext) -> Losses:
         """Make phrases likelier that the discriminator takes for real, and others less likely: the score function (Williams 1992) with the
         discriminator's logit as the reward of all events of a phrase. What is expected of a phrase is the mean of the others of its batch,
-        so gradients are right on average.
+        so gradients are right on average but for their scale.
         """
         latents, given, known = self.latents(context.streams, DRAWS * context.batch_size), None, None
         if self.given_track is not None:

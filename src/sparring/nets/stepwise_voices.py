@@ -9,7 +9,6 @@ the score function (Williams 1992).
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
-from torch._higher_order_ops import scan
 from torch.nn.functional import dropout, one_hot, pad, relu
 
 from sparring.nets.music import PitchesToFeatures, RollShape, Trunk, channels_of_bars, latent_total, steps_to_bars, unit_size
@@ -21,7 +20,6 @@ SILENT, ON, BEGINS = 0, 1, 2
 NEVER = -1e4
 """Logit of what cannot be: that a note goes on which did not sound."""
 Rolls = Float[Tensor, "n planes steps pitches"]
-Planes = Float[Tensor, "n *steps tracks pitches"]
 Events = Float[Tensor, "n *steps choices events"]
 """One-hot: of a track with one note at a time one choice among all events of it, else one for each pitch."""
 
@@ -60,6 +58,8 @@ class StepwiseGenerator(Trunk):
         chances = chances.unflatten(1, (self.steps, -1)).transpose(0, 1)
         before = torch.zeros_like(told[0, :, :, :1]).expand(-1, -1, self.shape.pitches).contiguous()
         if self.exported:
+            from torch._higher_order_ops.scan import scan  # noqa: PLC0415 (not public, and only exported files need it)
+
             rolls = scan(self.next_step, before, (told, chances), dim=0)[1]
         else:
             fixed = None
