@@ -94,8 +94,8 @@ def _sequences(name: str, folder: Path) -> tuple[object, Mapping[str, Any]]:
 def _music(name: str, folder: Path) -> tuple[object, Mapping[str, Any]]:
     if name == "music-lm":
         return music.write_songs(folder / "songs"), {**music.SMALL_LM, **music.COMMON}
-    melody = {"melody": "soprano"} if name == "midinet" else {}
-    return music.write_songs(folder / "songs"), {**music.SMALL, **music.COMMON, **melody}
+    own = {"midinet": {**music.SMALL, "melody": "soprano"}, "musegan": {**music.SMALL_MUSE, "steps": 4}}
+    return music.write_songs(folder / "songs"), {**music.COMMON, **own[name]}
 
 
 _KINDS: Mapping[str, Callable[[str, Path], tuple[object, Mapping[str, Any]]]] = {

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -44,9 +44,9 @@ class MusicRecipe(AdversarialSettings):
 class MusicGAN(TwoPlayerGame):
     """A generator of rolls, which may be given one of the tracks, against a discriminator that sees all tracks."""
 
-    generator: nets.Generator
+    generator: nets.Trunk
 
-    def __init__(self, spec: MusicSpec, generator: nets.Generator, discriminator: nets.Discriminator, settings: "GivenSettings") -> None:
+    def __init__(self, spec: MusicSpec, generator: nets.Trunk, discriminator: nets.Discriminator, settings: "GivenSettings") -> None:
         super().__init__(spec, generator, discriminator, settings)
         self.given_share = settings.given_share
 
@@ -137,10 +137,6 @@ class GivenSettings(MusicRecipe):
     none."""
     given_share: float = 0.7
     """Share of the phrases of training whose track is given. In the others all tracks are made."""
-    voices: Literal["chords", "auto", "free"] = "chords"
-    """chords: all tracks share a chord for each beat, and tracks that never have two notes at once in the data draw one note after the
-    other. auto: each track has logits of its own for all pitches, and such tracks one note at most at each step. free: the same, and all
-    tracks may have several notes at once, as in the paper."""
 
     def incompatibilities(self, spec: MusicSpec) -> list[str]:
         """See Recipe."""
@@ -152,8 +148,3 @@ class GivenSettings(MusicRecipe):
         if self.given is None and self.given_share != type(self).given_share:
             found.append("given_share does nothing without given. Set that too, or leave it out.")
         return found
-
-    def roll_shape(self, spec: Any) -> nets.RollShape:  # noqa: ANN401 (music)
-        """What a generator for such data makes."""
-        single = tuple(track.single and self.voices != "free" for track in spec.tracks)
-        return nets.RollShape(len(spec.tracks), single, spec.bars, spec.bar_steps, spec.pitches, spec.lowest)

@@ -23,12 +23,11 @@ from sparring.games.sequence_game import draw_codes
 from sparring.games.step_context import StepContext
 from sparring.losses.objectives import Losses
 from sparring.nets.music_language import EventModel
+from sparring.nets.stepwise_voices import FIRST_PITCH, HOLD, REST
 from sparring.optimizers.optimizers import maker
 
 SAMPLE_CHUNK = 64
 """Phrases are always computed in chunks of this many, so that phrase i of a seed does not depend on how many are asked for."""
-REST, HOLD, FIRST_PITCH = 0, 1, 2
-"""Events of a track at a step: nothing sounds; the note before goes on; the first of the pitches, one of which begins."""
 
 
 def events_of(samples: Float[Tensor, "n planes steps pitches"]) -> Int64[Tensor, "n steps tracks"]:

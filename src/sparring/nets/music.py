@@ -154,6 +154,21 @@ class MovesToFeatures(nn.Module):
         return self.map(torch.cat([height, moves, distances], dim=1).transpose(1, 2))
 
 
+def channels_of_bars(channels: int, width: int, bar_steps: int) -> int:
+    """Number of channels that `steps_to_bars` gives."""
+    return min(channels * 2 ** len(factors_of(bar_steps)), max(channels, 8 * width))
+
+
+def steps_to_bars(channels: int, width: int, bar_steps: int) -> nn.Sequential:
+    """Features of steps, joined to those of beats and of bars."""
+    layers: list[nn.Module] = [Residual(channels)]
+    for factor in reversed(factors_of(bar_steps)):
+        wider = min(2 * channels, 8 * width)
+        layers += [Coarser(channels, wider, factor), Residual(wider)]
+        channels = wider
+    return nn.Sequential(*layers, nn.LeakyReLU(SLOPE))
+
+
 class Discriminator(nn.Module):
     """From rolls to logits: features of steps, which are joined to those of beats, of bars and of the phrase. `packing`: number of rolls
     that are seen as one, the planes of one after those of the other. `moves`: whether it is told how far tracks move.
@@ -167,13 +182,8 @@ class Discriminator(nn.Module):
         self.steps = PitchesToFeatures(2 * tracks * packing, pitches, lowest, channels)
         self.intervals = IntervalsToFeatures(tracks, lowest, channels) if tracks > 1 else None
         self.moves = MovesToFeatures(tracks, pitches, channels) if moves else None
-        layers: list[nn.Module] = [Residual(channels)]
-        for factor in reversed(factors_of(bar_steps)):
-            wider = min(2 * channels, 8 * width)
-            layers += [Coarser(channels, wider, factor), Residual(wider)]
-            channels = wider
-        self.time = nn.Sequential(*layers, nn.LeakyReLU(SLOPE))
-        self.leave = nn.Linear(channels * bars, 1)
+        self.time = steps_to_bars(channels, width, bar_steps)
+        self.leave = nn.Linear(channels_of_bars(channels, width, bar_steps) * bars, 1)
 
     def forward(self, rolls: Float[Tensor, "n planes steps pitches"], condition: None = None) -> Float[Tensor, "n 1"]:
         """Logits."""
@@ -222,9 +232,10 @@ class GivenEncoder(nn.Module):
         return found[::-1]
 
 
-class Generator(nn.Module):
-    """From latents to rolls of -1 and 1: a network over time that all tracks share, then one for each track. A latent has four parts, as in
-    figure 4 of Dong et al. 2018: of all tracks for the phrase and for each bar, and of each track for the phrase and for each bar.
+class Trunk(nn.Module):
+    """From latents to features of each step for each track: a network over time that all tracks share, then one for each track. A latent
+    has four parts, as in figure 4 of Dong et al. 2018: of all tracks for the phrase and for each bar, and of each track for the phrase and
+    for each bar.
     """
 
     chances: int
@@ -246,26 +257,10 @@ class Generator(nn.Module):
             self.up.append(Finer(channels, narrower, factor))
             self.mix.append(nn.Sequential(nn.Linear(narrower + more, narrower) if more else nn.Identity(), Residual(narrower)))
             channels = narrower
-        tracks, pitches, deviation = shape.tracks, shape.pitches, 1 / math.sqrt(width)
+        tracks = shape.tracks
         self.to_tracks = Neighbors(channels, width * tracks)
         self.own = nn.Parameter(torch.randn(tracks, 2 * latent_size, width) * PRIVATE / math.sqrt(2 * latent_size))
         self.tracks = Neighbors(width * tracks, width * tracks, groups=tracks)
-        self.by_pitch = nn.Parameter(torch.randn(tracks, width, 2, pitches) * deviation)
-        self.by_class = nn.Parameter(torch.randn(tracks, width, 2, OCTAVE) * deviation)
-        self.biases = nn.Parameter(torch.zeros(tracks, 2, pitches))
-        self.rests = nn.Parameter(torch.zeros(tracks, width))
-
-    def forward(
-        self,
-        latents: Float[Tensor, "n latent"],
-        condition: None = None,
-        given: Float[Tensor, "n 2 steps pitches"] | None = None,
-        known: Float[Tensor, "n 1 1 1"] | None = None,
-    ) -> Float[Tensor, "n planes steps pitches"]:
-        """Rolls. `given`, `known`: the planes of the track that is given, and 1 for phrases whose track is, else 0. None: of none."""
-        shared, private = self.latent_parts(latents)
-        rolls = self.rolls(self.track_features(self.time_features(shared, given, known)[-1], private))
-        return self.with_given(rolls, given, known)
 
     def time_features(
         self, shared: Float[Tensor, "n bars p"], given: Float[Tensor, "n 2 steps pitches"] | None, known: Float[Tensor, "n 1 1 1"] | None
@@ -315,6 +310,30 @@ class Generator(nn.Module):
         own = torch.einsum("nbtp,tpw->nbtw", private, self.own.to(private.dtype)).flatten(2)
         y = self.to_tracks(leaky_relu(y, SLOPE)) + own.repeat_interleave(self.shape.bar_steps, dim=1)
         return leaky_relu(self.tracks(leaky_relu(y, SLOPE)), SLOPE).unflatten(2, (self.shape.tracks, -1))
+
+
+class Generator(Trunk):
+    """From latents to rolls of -1 and 1: features of each step for each track, then logits of pitches."""
+
+    def __init__(self, shape: RollShape, latent_size: int, width: int, given: int | None = None) -> None:
+        super().__init__(shape, latent_size, width, given)
+        tracks, pitches, deviation = shape.tracks, shape.pitches, 1 / math.sqrt(width)
+        self.by_pitch = nn.Parameter(torch.randn(tracks, width, 2, pitches) * deviation)
+        self.by_class = nn.Parameter(torch.randn(tracks, width, 2, OCTAVE) * deviation)
+        self.biases = nn.Parameter(torch.zeros(tracks, 2, pitches))
+        self.rests = nn.Parameter(torch.zeros(tracks, width))
+
+    def forward(
+        self,
+        latents: Float[Tensor, "n latent"],
+        condition: None = None,
+        given: Float[Tensor, "n 2 steps pitches"] | None = None,
+        known: Float[Tensor, "n 1 1 1"] | None = None,
+    ) -> Float[Tensor, "n planes steps pitches"]:
+        """Rolls. `given`, `known`: the planes of the track that is given, and 1 for phrases whose track is, else 0. None: of none."""
+        shared, private = self.latent_parts(latents)
+        rolls = self.rolls(self.track_features(self.time_features(shared, given, known)[-1], private))
+        return self.with_given(rolls, given, known)
 
     def rolls(self, features: Float[Tensor, "n steps tracks width"]) -> Float[Tensor, "n planes steps pitches"]:
         """Rolls of -1 and 1 in their one form, with gradients by straight-through estimates."""
