@@ -117,15 +117,15 @@ def killing(function, call, just_before):
         return function(*arguments)
     return bomb
 
-def half(tensors, path):
-    save_file(tensors, path)
+def half(path, tensors):
+    save_tensors(path, tensors)
     os.truncate(path, os.path.getsize(path) // 2)
 
-save_file = checkpoints.save_file
+save_tensors = checkpoints.save_tensors
 data, folder, settings = sys.argv[1:]
 for moment, name, bomb in [
     ("before the first", "write", killing(checkpoints.write, 1, lambda *_: None)),
-    ("tensors half written", "save_file", killing(save_file, 4, half)),
+    ("tensors half written", "save_tensors", killing(save_tensors, 4, half)),
     ("tensors without facts", "write_json", killing(checkpoints.write_json, 4, lambda *_: None)),
 ]:
     child = os.fork()

@@ -203,8 +203,7 @@ class RecordAdversarialRecipe(AdversarialSettings):
     discriminator_hidden: tuple[int, ...] = (256, 128)
     """Number of units in each hidden layer of the discriminator."""
     rounds: int = 1
-    """Number of rounds in which the codes of a patient are drawn, each given all codes that came in the rounds before. 1: all at once, as
-    in the paper."""
+    """Number of rounds in which the codes of a patient come, each given all codes of the rounds before. 1: all at once, as in the paper."""
     autoencoder_steps: int = 300
     """Number of steps before the game begins: of the autoencoder or, with rounds, of the effects of codes on later ones, by likelihood."""
     autoencoder_learning_rate: float = 1e-3

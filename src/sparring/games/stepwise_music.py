@@ -114,7 +114,7 @@ class StepwiseSettings(GivenSettings):
     }
 
     voices: Literal["stepwise", "chords", "auto", "free"] = "stepwise"
-    """stepwise: at each step each track is drawn after the one before, given what sounded just before and what the tracks before it do; it
+    """stepwise: at each step each track follows the one before, given what sounded just before and what the tracks before it do; it
     learns by likelihood first. chords: all tracks share a chord for each beat. auto: each track has logits of its own for all pitches;
     tracks that never have two notes at once in the data have one note at most at each step. free: the same, and all tracks may have several
     notes at once, as in the paper. Of these three, none begins by likelihood."""
@@ -123,10 +123,10 @@ class StepwiseSettings(GivenSettings):
     fit_learning_rate: float = 2e-3
     """Learning rate by likelihood, from which it falls to nothing over fit_steps."""
     fit_dropout: float = 0.25
-    """Dropout rate while the generator learns by likelihood: of what it is told of other draws, and of hidden units."""
+    """Dropout rate while the generator learns by likelihood: of what it knows of other notes, and of hidden units."""
     latent_nats: float = 8.0
     """Number of nats that the latent of each phrase may tell for free while the generator learns by likelihood. More: latents say more of a
-    phrase, and those that are drawn make less sense."""
+    phrase, and new ones make less sense."""
     discriminator_fit_steps: int = 150
     """Number of steps after those in which the discriminator learns alone."""
 

@@ -26,8 +26,7 @@ class MedGAN(RecordAdversarialRecipe):
     r2: float | None = 0.1
     """Weight gamma of R2, the same at generated records. 0: no penalty, as in the paper."""
     rounds: int = 64
-    """Number of rounds in which the codes of a patient are drawn, each given all codes that came in the rounds before. 1: all at once, as
-    in the paper."""
+    """Number of rounds in which the codes of a patient come, each given all codes of the rounds before. 1: all at once, as in the paper."""
     autoencoder_steps: int = 2000
     """Number of steps before the game begins: of the autoencoder or, with rounds, of the effects of codes on later ones, by likelihood."""
     learning_rate: float = 1e-3

@@ -223,8 +223,8 @@ class RelGAN(AdversarialSequenceRecipe):
     widths: tuple[int, ...] = (2, 3)
     """Numbers of tokens that convolutions see at once (in the paper: 2, 3, 4 and 5)."""
     candidates: int = 16
-    """Number of tokens that are drawn at each place, the first to be used, all to compare: gradients go through these alone. 0: through
-    the whole vocabulary, by the paper's Gumbel softmax, which takes several times as long."""
+    """Number of tokens that the model samples at each place, the first to be used, all to compare: gradients go through these alone. 0:
+    through the whole vocabulary, by the paper's Gumbel softmax, which takes several times as long."""
     likelihood_weight: float = 0.3
     """Weight of the likelihood of real texts (nats a token) in the generator's adversarial steps. Not in the paper."""
     sharpness: float = 100.0
