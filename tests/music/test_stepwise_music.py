@@ -10,8 +10,9 @@ from torch import Tensor
 from sparring.core.batch import Batch
 from sparring.core.random_streams import Streams
 from sparring.data.music.music_spec import MusicSpec, TrackSpec, canonical, rolls_of, samples_of
+from sparring.games.likelihood_first import advantages
 from sparring.games.step_context import StepContext
-from sparring.games.stepwise_music import StepwiseMusicGAN, advantages
+from sparring.games.stepwise_music import StepwiseMusicGAN
 from sparring.nets.stepwise_voices import drawing_order
 from sparring.recipes.musegan import MuseGAN
 
