@@ -110,7 +110,7 @@ def test_voices_are_drawn_after_those_before_them() -> None:
     rolls[:, [0, 1, 2], :, 2] = rolls[:, [3, 4, 5], 0, 2] = 1
     rolls[1, [0, 3], 2, 2], rolls[1, [0, 3], 2, 3], rolls[1, 3, 3, 2] = -1, 1, 1
     parts = made.latents(Streams(0, 0), 1)[:, : made.latent_parts].expand(2, -1)
-    logits = made.stepwise.event_logits(parts, samples_of(canonical((rolls > 0).numpy())))
+    logits = made.stepwise.logits_of(made.stepwise.told_features(parts, None, None), samples_of(canonical((rolls > 0).numpy())))
     changed = [(one[0] != one[1]).any(dim=(1, 2)).tolist() for one in logits]
     assert changed == [[False, False, False, True], [False, False, True, True], [False, False, True, True]]
 

@@ -130,7 +130,7 @@ class StepwiseBarGenerator(BarTrunk, StepwiseVoices):
         are of all bars of all melodies, without the numbers by which bars are drawn.
         """
         told = self.told[0](self.features(noise, chords, before)).unflatten(0, (len(melodies), -1)).flatten(1, 2)
-        return self.log_probabilities_of(self.logits_of([told], melodies, forgotten), melodies)
+        return self.log_probabilities_of([told], melodies, forgotten)
 
 
 class BarDiscriminator(nn.Module):

@@ -146,11 +146,13 @@ class StepwiseVoices(nn.Module):
             found[track] = self.logits(told[track] + remembered[:, :, track], earlier, before[:, :, track], place, forgotten)
         return [found[track] for track in range(self.shape.tracks)]
 
-    def log_probabilities_of(self, logits: list[Events], rolls: Rolls) -> Float[Tensor, "n steps tracks"]:
-        """Natural logarithms of the probabilities of what each track does at each step, by the logits of its events."""
+    def log_probabilities_of(
+        self, told: list[Float[Tensor, "n steps hidden"]], rolls: Rolls, forgotten: float = 0.0
+    ) -> Float[Tensor, "n steps tracks"]:
+        """Natural logarithms of the probabilities of what each track does at each step: see `logits_of`."""
         found = [
             one.float().log_softmax(dim=-1).gather(-1, self.events_of(rolls, track)[..., None]).sum(dim=(-2, -1))
-            for track, one in enumerate(logits)
+            for track, one in enumerate(self.logits_of(told, rolls, forgotten))
         ]
         return torch.stack(found, dim=2)
 
@@ -196,17 +198,6 @@ class StepwiseGenerator(Trunk, StepwiseVoices):
         features = unit_size(self.track_features(unit_size(self.time_features(shared, given, known)[-1]), private).float())
         return [layer(features[:, :, track]) for track, layer in enumerate(self.told)]
 
-    def event_logits(
-        self,
-        parts: Float[Tensor, "n latent"],
-        rolls: Rolls,
-        given: Float[Tensor, "n 2 steps pitches"] | None = None,
-        known: Float[Tensor, "n 1 1 1"] | None = None,
-        forgotten: float = 0.0,
-    ) -> list[Events]:
-        """See `logits_of`."""
-        return self.logits_of(self.told_features(parts, given, known), rolls, forgotten)
-
     def log_probabilities(
         self,
         parts: Float[Tensor, "n latent"],
@@ -216,7 +207,7 @@ class StepwiseGenerator(Trunk, StepwiseVoices):
         forgotten: float = 0.0,
     ) -> Float[Tensor, "n steps tracks"]:
         """Natural logarithms of the probabilities of what each track does at each step. Those of a track that is given are 0."""
-        found = self.log_probabilities_of(self.event_logits(parts, rolls, given, known, forgotten), rolls)
+        found = self.log_probabilities_of(self.told_features(parts, given, known), rolls, forgotten)
         if known is not None and self.given is not None:
             own = torch.arange(self.shape.tracks, device=found.device) == self.given
             found = torch.where(own, found * (1 - known[:, 0]), found)

@@ -29,7 +29,7 @@ class MidiNet(FitSettings):
     voices: Literal["stepwise", "likeliest"] = "stepwise"
     """stepwise: each step of the melody is drawn after the one before, on the chord and after the bar before; it learns by likelihood
     first. likeliest: the likeliest pitch at each step, with straight-through gradients, without a beginning by likelihood."""
-    fit_steps: int = 600
+    fit_steps: int = 900
     """Number of steps at the beginning in which the generator learns by likelihood. 0: it begins at random. For stepwise voices alone."""
     latent_size: int = 32
     """Number of dimensions of the noise of each bar."""
@@ -38,15 +38,15 @@ class MidiNet(FitSettings):
     objective: ObjectiveName = "relativistic"
     """Losses of discriminator and generator (see `sparring train dcgan --help`). The paper has non-saturating ones, with feature
     matching."""
-    learning_rate: float = 2e-4
+    learning_rate: float = 2e-5
     """Learning rate of the generator in the game. For `--voices likeliest` 5e-4."""
     discriminator_learning_rate: float | None = 5e-4
     """Learning rate of the discriminator. None: that of the generator."""
     ema_samples: float = 3_000
     """Half-life, in phrases, of the moving average of the weights, which melodies are made with."""
-    r1: float | None = 0.3
+    r1: float | None = 3.0
     """Weight gamma of R1, half of which times the squared gradient at real samples is added (Mescheder 2018). 0: no penalty."""
-    r2: float | None = 0.3
+    r2: float | None = 3.0
     """Weight gamma of R2, the same at generated samples. 0: no penalty."""
     penalty_every: int = 4
     """Compute gradient penalties only every this many steps, with weights that are as many times larger (lazy regularization, Karras
