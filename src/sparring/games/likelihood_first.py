@@ -79,7 +79,7 @@ class FitSettings(MusicRecipe):
     fit_learning_rate: float = 2e-3
     """Learning rate by likelihood, from which it falls to nothing over fit_steps."""
     fit_dropout: float = 0.25
-    """Dropout rate while the generator learns by likelihood: of what it is told of other draws, and of hidden units."""
+    """Dropout rate while the generator learns by likelihood: of what it knows of other notes, and of hidden units."""
     discriminator_fit_steps: int = 150
     """Number of steps after those in which the discriminator learns alone."""
 

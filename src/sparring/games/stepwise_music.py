@@ -79,13 +79,13 @@ class StepwiseSettings(FitSettings, GivenSettings):
     for_stepwise: ClassVar[tuple[str, ...]] = (*FitSettings.for_stepwise, "latent_nats")
 
     voices: Literal["stepwise", "chords", "auto", "free"] = "stepwise"
-    """stepwise: at each step each track is drawn after the one before, given what sounded just before and what the tracks before it do; it
-    learns by likelihood first. chords: all tracks share a chord for each beat. auto: each track has logits of its own for all pitches;
+    """stepwise: at each step each track is sampled after the one before, given what sounded just before and what the tracks before it do;
+    it learns by likelihood first. chords: all tracks share a chord for each beat. auto: each track has logits of its own for all pitches;
     tracks that never have two notes at once in the data have one note at most at each step. free: the same, and all tracks may have several
     notes at once, as in the paper. Of these three, none begins by likelihood."""
     latent_nats: float = 8.0
     """Number of nats that the latent of each phrase may tell for free while the generator learns by likelihood. More: latents say more of a
-    phrase, and those that are drawn make less sense."""
+    phrase, and those that are sampled make less sense."""
 
     def roll_shape(self, spec: MusicSpec) -> RollShape:
         """What a generator for such data makes."""

@@ -27,7 +27,7 @@ class MidiNet(FitSettings):
     of_older_runs: ClassVar[Mapping[str, object]] = {"voices": "likeliest"}
 
     voices: Literal["stepwise", "likeliest"] = "stepwise"
-    """stepwise: each step of the melody is drawn after the one before, on the chord and after the bar before; it learns by likelihood
+    """stepwise: each step of the melody is sampled after the one before, on the chord and after the bar before; it learns by likelihood
     first. likeliest: the likeliest pitch at each step, with straight-through gradients, without a beginning by likelihood."""
     fit_steps: int = 900
     """Number of steps at the beginning in which the generator learns by likelihood. 0: it begins at random. For stepwise voices alone."""
