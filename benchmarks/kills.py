@@ -66,7 +66,7 @@ SMALL |= {
 MUSIC = ["--bars", "2", "--batch-size", "4"]
 SMALL |= {
     "musegan": [*MUSIC, "--width", "4", "--latent-size", "2", "--fit-steps", "2", "--discriminator-fit-steps", "1"],
-    "midinet": [*MUSIC, "--width", "4", "--latent-size", "2", "--melody", "soprano"],
+    "midinet": [*MUSIC, "--width", "4", "--latent-size", "2", "--fit-steps", "2", "--discriminator-fit-steps", "1", "--melody", "soprano"],
     "music-lm": [*MUSIC, "--embedding", "3", "--hidden", "8", "--head", "8"],
 }
 """By recipe, settings of small networks. (Of series: on `--data stocks`; of health records: on `--data eunomia`; of orders: on `--data

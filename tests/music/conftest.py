@@ -18,7 +18,7 @@ def songs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def muse_run(songs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two tracks, of which the soprano may be given, in C."""
     out = tmp_path_factory.mktemp("muse") / "run"
-    settings = {**music.SMALL_MUSE, **music.COMMON, "holdout": 20, "given": "soprano", "key": "C"}
+    settings = {**music.SMALL, **music.COMMON, "holdout": 20, "given": "soprano", "key": "C"}
     sparring.train("musegan", str(songs_folder), out, console=Console(quiet=True), steps=4, **settings)
     return out
 

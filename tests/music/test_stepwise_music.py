@@ -10,8 +10,9 @@ from torch import Tensor
 from sparring.core.batch import Batch
 from sparring.core.random_streams import Streams
 from sparring.data.music.music_spec import MusicSpec, TrackSpec, canonical, rolls_of, samples_of
+from sparring.games.likelihood_first import advantages
 from sparring.games.step_context import StepContext
-from sparring.games.stepwise_music import StepwiseMusicGAN, advantages
+from sparring.games.stepwise_music import StepwiseMusicGAN
 from sparring.nets.stepwise_voices import drawing_order
 from sparring.recipes.musegan import MuseGAN
 
@@ -109,7 +110,7 @@ def test_voices_are_drawn_after_those_before_them() -> None:
     rolls[:, [0, 1, 2], :, 2] = rolls[:, [3, 4, 5], 0, 2] = 1
     rolls[1, [0, 3], 2, 2], rolls[1, [0, 3], 2, 3], rolls[1, 3, 3, 2] = -1, 1, 1
     parts = made.latents(Streams(0, 0), 1)[:, : made.latent_parts].expand(2, -1)
-    logits = made.stepwise.event_logits(parts, samples_of(canonical((rolls > 0).numpy())))
+    logits = made.stepwise.logits_of(made.stepwise.told_features(parts, None, None), samples_of(canonical((rolls > 0).numpy())))
     changed = [(one[0] != one[1]).any(dim=(1, 2)).tolist() for one in logits]
     assert changed == [[False, False, False, True], [False, False, True, True], [False, False, True, True]]
 

@@ -39,7 +39,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory, squares: Path, scribbler: Pa
     sparring.train("tabular", folder / "people.csv", folder / "people", **SMALL["tabular"], **own)  # pyright: ignore[reportArgumentType]
     sparring.train("lm", texts.write_titles(folder.parent), folder / "titles", steps=2, console=quiet, **texts.SMALL, **texts.COMMON)
     songs = music.write_songs(folder.parent / "songs")
-    sparring.train("musegan", songs, folder / "songs", steps=1, console=quiet, **{**music.COMMON, **music.SMALL_MUSE})
+    sparring.train("musegan", songs, folder / "songs", steps=1, console=quiet, **{**music.COMMON, **music.SMALL})
     return folder
 
 

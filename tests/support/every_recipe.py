@@ -94,7 +94,7 @@ def _sequences(name: str, folder: Path) -> tuple[object, Mapping[str, Any]]:
 def _music(name: str, folder: Path) -> tuple[object, Mapping[str, Any]]:
     if name == "music-lm":
         return music.write_songs(folder / "songs"), {**music.SMALL_LM, **music.COMMON}
-    own = {"midinet": {**music.SMALL, "melody": "soprano"}, "musegan": {**music.SMALL_MUSE, "steps": 4}}
+    own = {"midinet": {**music.SMALL, "steps": 4, "melody": "soprano"}, "musegan": {**music.SMALL, "steps": 4}}
     return music.write_songs(folder / "songs"), {**music.COMMON, **own[name]}
 
 

@@ -7,8 +7,7 @@ import numpy as np
 from sparring.data.music.midi_files import midi_bytes
 from sparring.data.music.songs import Song, regular_bars, track_of
 
-SMALL = {"bars": 2, "width": 4, "batch_size": 4, "latent_size": 2}
-SMALL_MUSE = {**SMALL, "fit_steps": 1, "discriminator_fit_steps": 1}
+SMALL = {"bars": 2, "width": 4, "batch_size": 4, "latent_size": 2, "fit_steps": 1, "discriminator_fit_steps": 1}
 SMALL_LM = {"bars": 2, "batch_size": 4, "embedding": 3, "hidden": 8, "head": 8}
 COMMON = {"threads": 1, "log_every": 1, "samples": 4, "checkpoint_every": 2, "device": "cpu", "precision": "float32"}
 SCALE = (0, 2, 4, 5, 7, 9, 11)

@@ -21,12 +21,12 @@ NEVER_SEEN = 1e-9
 
 class MelodyGAN(TwoPlayerGame):
     """A generator of bars against a discriminator of bars. A latent is the noise of each bar, then for each bar a number in [0, 1) that
-    draws its chord: as often as chords follow each other in the data.
+    draws its chord: as often as chords follow each other in the data. Then come the numbers by which bars are drawn, if they are.
     """
 
-    generator: nets.BarGenerator
+    generator: nets.BarTrunk
 
-    def __init__(self, spec: MusicSpec, generator: nets.BarGenerator, discriminator: nets.BarDiscriminator, settings: MusicRecipe) -> None:
+    def __init__(self, spec: MusicSpec, generator: nets.BarTrunk, discriminator: nets.BarDiscriminator, settings: MusicRecipe) -> None:
         super().__init__(spec, generator, discriminator, settings)
         counts = np.array(spec.chord_counts, np.float64) + NEVER_SEEN
         self.shares: list[list[float]] = (counts / counts.sum(axis=1, keepdims=True)).cumsum(axis=1).tolist()
@@ -41,28 +41,43 @@ class MelodyGAN(TwoPlayerGame):
     def latent_draws(self) -> Draws:
         """See LatentGame."""
         bars = self.music_spec.bars
-        return (self.settings.latent, self.settings.latent_size * bars), ("share", bars)
+        return (self.settings.latent, self.settings.latent_size * bars), ("share", bars * (1 + self.generator.chances))
 
     def latents(self, streams: Streams, n: int) -> Float[Tensor, "n latent"]:
         """See LatentGame."""
         bars = self.music_spec.bars
         draw = streams.normal if self.settings.latent == "normal" else streams.uniform
-        return torch.cat([draw("latent", n, self.settings.latent_size * bars), (streams.uniform("chords", n, bars) + 1) / 2], dim=1)
+        parts = [draw("latent", n, self.settings.latent_size * bars), (streams.uniform("chords", n, bars) + 1) / 2]
+        if chances := self.generator.chances:
+            parts.append((streams.uniform("notes", n, bars * chances) + 1) / 2)
+        return torch.cat(parts, dim=1)
 
     def generate(
         self, latents: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None, truncation: float | None = None
     ) -> Float[Tensor, "n 4 steps pitches"]:
-        """See LatentGame. Melodies begin after silence."""
-        spec, size = self.music_spec, self.settings.latent_size
-        noise = latents[:, : size * spec.bars].unflatten(1, (spec.bars, size))
-        chords = self.chords_of(latents[:, size * spec.bars :])
-        before = latents.new_full((latents.shape[0], 2, spec.bar_steps, spec.pitches), -1.0)
+        """See LatentGame."""
+        bars = self.music_spec.bars
+        noise, shares = self.bar_noise(latents)
+        chords = self.chords_of(shares)
+        melody = self.melodies(noise, numbers_of(chords.flatten()).unflatten(0, (-1, bars)).to(latents.dtype))
+        planes = self.chord_planes(chords).to(melody)
+        return torch.stack([melody[:, 0], planes[:, 0], melody[:, 1], planes[:, 1]], dim=1)
+
+    def bar_noise(self, latents: Float[Tensor, "n latent"]) -> tuple[Float[Tensor, "n bars noise"], Float[Tensor, "n bars"]]:
+        """What the generator is given for each bar besides its chord, and the numbers by which chords are drawn."""
+        bars, size, chances = self.music_spec.bars, self.settings.latent_size, self.generator.chances
+        noise, shares, drawn_by = latents.split([size * bars, bars, chances * bars], dim=1)
+        return torch.cat([noise.unflatten(1, (bars, size)), drawn_by.unflatten(1, (bars, chances))], dim=2), shares
+
+    def melodies(self, noise: Float[Tensor, "n bars noise"], chords: Float[Tensor, "n bars 13"]) -> Float[Tensor, "n 2 steps pitches"]:
+        """Melodies over chords (see `numbers_of`), each bar after the one before, the first after silence."""
+        spec = self.music_spec
+        before = noise.new_full((noise.shape[0], 2, spec.bar_steps, spec.pitches), -1.0)
         bars = []
         for bar in range(spec.bars):
-            before = self.generator(noise[:, bar], numbers_of(chords[:, bar]).to(latents.dtype), before)
+            before = self.generator(noise[:, bar], chords[:, bar], before)
             bars.append(before)
-        melody, planes = torch.cat(bars, dim=2), self.chord_planes(chords).to(before)
-        return torch.stack([melody[:, 0], planes[:, 0], melody[:, 1], planes[:, 1]], dim=1)
+        return torch.cat(bars, dim=2)
 
     def chords_of(self, shares: Float[Tensor, "n bars"]) -> Int64[Tensor, "n bars"]:
         """Chords, each drawn after the one before by the inverse of how often they follow each other."""

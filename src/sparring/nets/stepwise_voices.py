@@ -24,47 +24,47 @@ Events = Float[Tensor, "n *steps choices events"]
 """One-hot: of a track with one note at a time one choice among all events of it, else one for each pitch."""
 
 
-class StepwiseGenerator(Trunk):
-    """From latents to rolls of -1 and 1. Behind the latents of `Trunk` stand numbers in [0, 1) by which events are drawn: for each step,
-    one for each track with one note at a time, and one for each pitch of others.
-    """
+class StepwiseVoices(nn.Module):
+    """Draws tracks step by step after what a network of its own tells each of them: what generators that draw have in common."""
 
-    def __init__(self, shape: RollShape, latent_size: int, width: int, given: int | None = None) -> None:
-        super().__init__(shape, latent_size, width, given)
+    shape: RollShape
+
+    def add_voices(self, features: int, hidden: int, given: int | None = None) -> None:
+        """Make the weights, for tracks of `shape` that are told so many features, with so many hidden units."""
+        shape = self.shape
         tracks, pitches = shape.tracks, shape.pitches
         self.order = drawing_order(tracks, given)
         self.choices = [1 if single else pitches for single in shape.single]
         self.steps = shape.bars * shape.bar_steps
         self.chances = self.steps * sum(self.choices)
         self.exported = False
-        hidden = 4 * width
-        self.told = nn.ModuleList(nn.Linear(width, hidden) for _ in range(tracks))
+        self.told = nn.ModuleList(nn.Linear(features, hidden) for _ in range(tracks))
         self.before = nn.Linear(tracks * pitches, tracks * hidden, bias=False)
         self.now = nn.ModuleList(nn.Linear(2 * pitches * place, hidden, bias=False) for place in range(1, tracks))
         self.middle = nn.ModuleList(nn.Linear(hidden, hidden) for _ in range(tracks))
         events = [pitches + FIRST_PITCH if single else 3 * pitches for single in shape.single]
         self.events = nn.ModuleList(nn.Linear(hidden, count) for count in events)
 
-    def forward(
+    def fix_for_export(self) -> None:
+        """Draw all steps by one loop of the exported file, which would otherwise hold each of them."""
+        self.exported = True
+
+    def draw_steps(
         self,
-        latents: Float[Tensor, "n latent"],
-        condition: None = None,
-        given: Float[Tensor, "n 2 steps pitches"] | None = None,
-        known: Float[Tensor, "n 1 1 1"] | None = None,
+        told: Float[Tensor, "n steps tracks hidden"],
+        chances: Float[Tensor, "n chances"],
+        before: Float[Tensor, "n tracks pitches"],
+        fixed: tuple[Bool[Tensor, "n 1"], Float[Tensor, "steps n 2 pitches"]] | None = None,
     ) -> Rolls:
-        """See Generator. Nothing is learned by gradients of these rolls: see `log_probabilities`."""
-        parts, chances = latents[:, : -self.chances], latents[:, -self.chances :].float()
-        told = torch.stack(self.told_features(parts, given, known), dim=2).transpose(0, 1)
-        chances = chances.unflatten(1, (self.steps, -1)).transpose(0, 1)
-        before = torch.zeros_like(told[0, :, :, :1]).expand(-1, -1, self.shape.pitches).contiguous()
+        """Rolls of -1 and 1, after what sounded `before` the first step. `fixed`: which phrases are given a track, and what sounds and
+        begins in it.
+        """
+        told, chances = told.transpose(0, 1), chances.float().unflatten(1, (self.steps, -1)).transpose(0, 1)
         if self.exported:
             from torch._higher_order_ops.scan import scan  # noqa: PLC0415 (not public, and only exported files need it)
 
             rolls = scan(self.next_step, before, (told, chances), dim=0)[1]
         else:
-            fixed = None
-            if given is not None and known is not None and self.given is not None:
-                fixed = known[:, 0, 0] > 0.5, ((given.float() + 1) / 2).permute(2, 0, 1, 3)
             drawn = []
             for step in range(self.steps):
                 own = None if fixed is None else (fixed[0], fixed[1][step])
@@ -72,10 +72,6 @@ class StepwiseGenerator(Trunk):
                 drawn.append(roll)
             rolls = torch.stack(drawn)
         return 2 * rolls.permute(1, 2, 0, 3) - 1
-
-    def fix_for_export(self) -> None:
-        """Draw all steps by one loop of the exported file, which would otherwise hold each of them."""
-        self.exported = True
 
     def next_step(
         self,
@@ -95,19 +91,11 @@ class StepwiseGenerator(Trunk):
             earlier = [plane[other] for other in self.order[:place] for plane in (sounding, begins)]
             logits = self.logits(told[:, track] + remembered[:, track], earlier, before[:, track], place)
             sounding[track], begins[track] = self.sounds_of(drawn_events(logits, own_chances[track]), before[:, track], track)
-            if given is not None and track == self.given:
+            if given is not None and track == self.order[0]:
                 sounding[track] = torch.where(given[0], given[1][:, 0], sounding[track])
                 begins[track] = torch.where(given[0], given[1][:, 1], begins[track])
         after = torch.stack([sounding[track] for track in range(self.shape.tracks)], dim=1)
         return after, torch.cat([after, torch.stack([begins[track] for track in range(self.shape.tracks)], dim=1)], dim=1)
-
-    def told_features(
-        self, parts: Float[Tensor, "n latent"], given: Float[Tensor, "n 2 steps pitches"] | None, known: Float[Tensor, "n 1 1 1"] | None
-    ) -> list[Float[Tensor, "n steps hidden"]]:
-        """Of each track, what latents and a given track say of each step."""
-        shared, private = self.latent_parts(parts)
-        features = unit_size(self.track_features(unit_size(self.time_features(shared, given, known)[-1]), private).float())
-        return [layer(features[:, :, track]) for track, layer in enumerate(self.told)]
 
     def logits(
         self,
@@ -144,27 +132,71 @@ class StepwiseGenerator(Trunk):
 
     # ------------------------------------------------------------------------------------------- of rolls that are known
 
-    def event_logits(
-        self,
-        parts: Float[Tensor, "n latent"],
-        rolls: Rolls,
-        given: Float[Tensor, "n 2 steps pitches"] | None = None,
-        known: Float[Tensor, "n 1 1 1"] | None = None,
-        forgotten: float = 0.0,
-    ) -> list[Events]:
-        """Of each track, the logits of its events at each step of rolls in their one form, given all that is drawn before. `forgotten`:
-        dropout rate of what other draws were, and of hidden units.
+    def logits_of(self, told: list[Float[Tensor, "n steps hidden"]], rolls: Rolls, forgotten: float = 0.0) -> list[Events]:
+        """Of each track, the logits of its events at each step of rolls in their one form, given all that is drawn before. `told`: what the
+        network tells each track; `forgotten`: dropout rate of what other draws were, and of hidden units.
         """
         sounding, begins = ((rolls.float() + 1) / 2).transpose(1, 2).chunk(2, dim=2)
         before = pad(sounding, (0, 0, 0, 0, 1, 0))[:, :-1]
         kept = dropout(torch.ones_like(sounding[..., :1].expand(-1, -1, -1, 2)), forgotten)
         remembered = self.before((before * kept[..., :1]).flatten(2)).unflatten(2, (self.shape.tracks, -1))
-        told = self.told_features(parts, given, known)
         found: dict[int, Tensor] = {}
         for place, track in enumerate(self.order):
             earlier = [plane[:, :, other] * kept[:, :, other, 1:] for other in self.order[:place] for plane in (sounding, begins)]
             found[track] = self.logits(told[track] + remembered[:, :, track], earlier, before[:, :, track], place, forgotten)
         return [found[track] for track in range(self.shape.tracks)]
+
+    def log_probabilities_of(
+        self, told: list[Float[Tensor, "n steps hidden"]], rolls: Rolls, forgotten: float = 0.0
+    ) -> Float[Tensor, "n steps tracks"]:
+        """Natural logarithms of the probabilities of what each track does at each step: see `logits_of`."""
+        found = [
+            one.float().log_softmax(dim=-1).gather(-1, self.events_of(rolls, track)[..., None]).sum(dim=(-2, -1))
+            for track, one in enumerate(self.logits_of(told, rolls, forgotten))
+        ]
+        return torch.stack(found, dim=2)
+
+    def events_of(self, rolls: Rolls, track: int) -> Int64[Tensor, "n steps choices"]:
+        """The events of a track in rolls in their one form."""
+        sounds, begins = rolls[:, track] > 0, rolls[:, self.shape.tracks + track] > 0
+        if not self.shape.single[track]:
+            return sounds.long() + begins.long()
+        pitch = begins.long().argmax(dim=2) + FIRST_PITCH
+        return torch.where(begins.any(dim=2), pitch, torch.where(sounds.any(dim=2), HOLD, REST))[..., None]
+
+
+class StepwiseGenerator(Trunk, StepwiseVoices):
+    """From latents to rolls of -1 and 1. Behind the latents of `Trunk` stand numbers in [0, 1) by which events are drawn: for each step,
+    one for each track with one note at a time, and one for each pitch of others.
+    """
+
+    def __init__(self, shape: RollShape, latent_size: int, width: int, given: int | None = None) -> None:
+        super().__init__(shape, latent_size, width, given)
+        self.add_voices(width, 4 * width, given)
+
+    def forward(
+        self,
+        latents: Float[Tensor, "n latent"],
+        condition: None = None,
+        given: Float[Tensor, "n 2 steps pitches"] | None = None,
+        known: Float[Tensor, "n 1 1 1"] | None = None,
+    ) -> Rolls:
+        """See Generator. Nothing is learned by gradients of these rolls: see `log_probabilities`."""
+        parts, chances = latents[:, : -self.chances], latents[:, -self.chances :]
+        told = torch.stack(self.told_features(parts, given, known), dim=2)
+        before = torch.zeros_like(told[:, 0, :, :1]).expand(-1, -1, self.shape.pitches).contiguous()
+        fixed = None
+        if given is not None and known is not None and self.given is not None:
+            fixed = known[:, 0, 0] > 0.5, ((given.float() + 1) / 2).permute(2, 0, 1, 3)
+        return self.draw_steps(told, chances, before, fixed)
+
+    def told_features(
+        self, parts: Float[Tensor, "n latent"], given: Float[Tensor, "n 2 steps pitches"] | None, known: Float[Tensor, "n 1 1 1"] | None
+    ) -> list[Float[Tensor, "n steps hidden"]]:
+        """Of each track, what latents and a given track say of each step."""
+        shared, private = self.latent_parts(parts)
+        features = unit_size(self.track_features(unit_size(self.time_features(shared, given, known)[-1]), private).float())
+        return [layer(features[:, :, track]) for track, layer in enumerate(self.told)]
 
     def log_probabilities(
         self,
@@ -175,22 +207,11 @@ class StepwiseGenerator(Trunk):
         forgotten: float = 0.0,
     ) -> Float[Tensor, "n steps tracks"]:
         """Natural logarithms of the probabilities of what each track does at each step. Those of a track that is given are 0."""
-        logits = self.event_logits(parts, rolls, given, known, forgotten)
-        found = [
-            one.float().log_softmax(dim=-1).gather(-1, self.events_of(rolls, track)[..., None]).sum(dim=(-2, -1))
-            for track, one in enumerate(logits)
-        ]
+        found = self.log_probabilities_of(self.told_features(parts, given, known), rolls, forgotten)
         if known is not None and self.given is not None:
-            found[self.given] = found[self.given] * (1 - known[:, 0, 0])
-        return torch.stack(found, dim=2)
-
-    def events_of(self, rolls: Rolls, track: int) -> Int64[Tensor, "n steps choices"]:
-        """The events of a track in rolls in their one form."""
-        sounds, begins = rolls[:, track] > 0, rolls[:, self.shape.tracks + track] > 0
-        if not self.shape.single[track]:
-            return sounds.long() + begins.long()
-        pitch = begins.long().argmax(dim=2) + FIRST_PITCH
-        return torch.where(begins.any(dim=2), pitch, torch.where(sounds.any(dim=2), HOLD, REST))[..., None]
+            own = torch.arange(self.shape.tracks, device=found.device) == self.given
+            found = torch.where(own, found * (1 - known[:, 0]), found)
+        return found
 
 
 class PhraseEncoder(nn.Module):
