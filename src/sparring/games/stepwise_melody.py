@@ -23,7 +23,7 @@ class StepwiseMelodyGAN(MelodyGAN, LikelihoodFirstGame):
 
     @property
     def stepwise(self) -> StepwiseBarGenerator:
-        """The generator."""
+        """The generator, as the network that draws a melody step by step."""
         assert isinstance(self.generator, StepwiseBarGenerator)
         return self.generator
 

@@ -34,7 +34,7 @@ class StepwiseMusicGAN(MusicGAN, LikelihoodFirstGame):
 
     @property
     def stepwise(self) -> StepwiseGenerator:
-        """The generator."""
+        """The generator, as the network that draws tracks step by step."""
         assert isinstance(self.generator, StepwiseGenerator)
         return self.generator
 
