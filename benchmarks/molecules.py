@@ -17,11 +17,13 @@ from typing import Any
 from rich.console import Console
 
 import sparring
+from processor_time import stopped_after
 from sparring.core.rdkit_molecules import canonical
 from sparring.data.sequences.sequence_dataset import split_holdout
 from sparring.data.sequences.sequence_store import prepare_sequences
 from sparring.data.sequences.sequences_reading import SequencesReading
 from sparring.evaluation.molecule_scores import MoleculeSet, molecule_scores
+from sparring.inference.model import Model
 from sparring.metrics.molecules.token_ngrams import draw_from_ngrams
 
 ROWS: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -44,26 +46,14 @@ ROWS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "lm-graph": ("lm", "fragments9", {"notation": "graph"}),
 }  # fmt: skip
 """By name: recipe, data and settings."""
-TRIED = 40
-"""Half of the steps from which it is foretold how many fit into the time."""
 
 
-def trained(recipe: str, data: str, seconds: float, seed: int, folder: Path, settings: dict[str, Any]) -> tuple[Any, int, float]:
-    """A model after so many seconds of the processor, its steps, and the seconds that it took."""
-    quiet: dict[str, Any] = {"console": Console(quiet=True), "seed": seed, "threads": 1, "device": "cpu"}
-    end = time.process_time() + seconds
-    steps = added = 2 * TRIED
-    while True:
-        before = time.process_time()
-        if (folder / "run").exists():
-            model = sparring.resume(folder / "run", steps=steps, console=quiet["console"])
-        else:
-            model = sparring.train(recipe, data, folder / "run", steps=steps, **quiet, **settings)
-        taken, left = time.process_time() - before, end - time.process_time()
-        if left < 0.05 * seconds:
-            return model, steps, seconds - left
-        added = max(TRIED, int(0.7 * left * added / taken))  # less than fits, as steps of a later phase may cost more
-        steps += added
+def trained(recipe: str, data: str, seconds: float, seed: int, folder: Path, settings: dict[str, Any]) -> Model:
+    """A model after so many seconds of the processor."""
+    with stopped_after(seconds):
+        return sparring.train(
+            recipe, data, folder / "run", steps=10**9, console=Console(quiet=True), seed=seed, threads=1, device="cpu", **settings
+        )
 
 
 def row(name: str, asked: argparse.Namespace) -> dict[str, Any]:
@@ -73,15 +63,20 @@ def row(name: str, asked: argparse.Namespace) -> dict[str, Any]:
     training, held_out = split_holdout(prepare_sequences(data, reading)[0], None, asked.seed)
     real, known = MoleculeSet.of(held_out.texts()), {canonical(text) or "" for text in training.texts()}
     with tempfile.TemporaryDirectory() as scratch:
-        model, steps, seconds = trained(recipe, data, 60 * asked.minutes, asked.seed, Path(scratch), settings)
+        model = trained(recipe, data, 60 * asked.minutes, asked.seed, Path(scratch), settings)
+        assert model.ending is not None
         begun = time.process_time()
         texts = model.texts(asked.samples, seed=asked.seed)
         drawing = time.process_time() - begun
     scores = molecule_scores(MoleculeSet.of(texts), real, known)
     return {
-        "row": name, "steps": steps, "seconds": round(seconds), "seconds a 1,000 samples": round(1000 * drawing / asked.samples, 1),
-        **in_numbers(scores), "first": [text for text in texts if text][:8],
-    }  # fmt: skip
+        "row": name,
+        "seed": asked.seed,
+        "steps": model.ending.progress.step,
+        "seconds a 1,000 samples": round(1000 * drawing / asked.samples, 1),
+        **in_numbers(scores),
+        "first": [text for text in texts if text][:8],
+    }
 
 
 def bounds(data: str, notation: Any, asked: argparse.Namespace) -> list[dict[str, Any]]:  # noqa: ANN401

@@ -1,16 +1,17 @@
 """The recommended recipe beside what people use: `r3gan`, DCGAN's networks in the relativistic game, and PyTorch's DCGAN example.
 
     python benchmarks/recommended.py --train FOLDER --test FOLDER [--minutes 8] [--seeds 0 1 2] [--only NAME ...] [--json FILE]
-        [--samples 10000] [--one-thread]
+        [--samples 10000] [--one-thread] [--size 32] [--augment diffaugment]
 
-All learn from the same images at 32x32 for the same minutes, with all cores, one after the other; with --one-thread each on one, for as
+All learn from the same images for the same minutes, with all cores, one after the other; with --one-thread each on one, for as
 many minutes of the processor's time, so that other work on the machine does not count. `--samples` of each are judged against the test
-images (lite0). `--train`, `--test`: data as `open_source` takes it, as PLACE::SPLIT where it has splits. The example is its public code for
-images of 32x32: the same layers (one fewer), batches of 64, Adam with 2e-4 and 0.5, binary cross entropy, in float32; its samples are drawn
-in evaluation mode.
+images (lite0). `--train`, `--test`: data as `open_source` takes it, as PLACE::SPLIT where it has splits. The example is its public code,
+with one layer fewer for images of 32x32: batches of 64, Adam with 2e-4 and 0.5, binary cross entropy, in float32, no augmentation; its
+samples are drawn in evaluation mode.
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import tempfile
@@ -43,28 +44,24 @@ CONFIGURATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "dcgan, relativistic": ("dcgan", RELATIVISTIC),
 }
 EXAMPLE = "PyTorch's DCGAN example"
-SIDE = 32
 
 
-def opened(place: str) -> Store:
+def opened(place: str, side: int) -> Store:
     name, _, split = place.partition("::")
-    return prepare(open_source(Path(name) if Path(name).exists() else name, split=split or None), Preprocessing(size=SIDE))
+    return prepare(open_source(Path(name) if Path(name).exists() else name, split=split or None), Preprocessing(size=side))
 
 
-def example_networks(channels: int) -> tuple[nn.Module, nn.Module]:
-    """The example's with one layer fewer, for 32x32."""
-    generator = nn.Sequential(
-        nn.ConvTranspose2d(100, 256, 4, 1, 0, bias=False), nn.BatchNorm2d(256), nn.ReLU(True),
-        nn.ConvTranspose2d(256, 128, 4, 2, 1, bias=False), nn.BatchNorm2d(128), nn.ReLU(True),
-        nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU(True),
-        nn.ConvTranspose2d(64, channels, 4, 2, 1, bias=False), nn.Tanh(),
-    )  # fmt: skip
-    discriminator = nn.Sequential(
-        nn.Conv2d(channels, 64, 4, 2, 1, bias=False), nn.LeakyReLU(0.2, inplace=True),
-        nn.Conv2d(64, 128, 4, 2, 1, bias=False), nn.BatchNorm2d(128), nn.LeakyReLU(0.2, inplace=True),
-        nn.Conv2d(128, 256, 4, 2, 1, bias=False), nn.BatchNorm2d(256), nn.LeakyReLU(0.2, inplace=True),
-        nn.Conv2d(256, 1, 4, 1, 0, bias=False), nn.Sigmoid(),
-    )  # fmt: skip
+def example_networks(channels: int, side: int) -> tuple[nn.Module, nn.Module]:
+    """The example's for 64x64, or with one layer fewer for 32x32."""
+    widths = [64 * 2**power for power in range(side.bit_length() - 3)]
+    drawing: list[nn.Module] = [nn.ConvTranspose2d(100, widths[-1], 4, 1, 0, bias=False), nn.BatchNorm2d(widths[-1]), nn.ReLU(True)]
+    seeing: list[nn.Module] = [nn.Conv2d(channels, 64, 4, 2, 1, bias=False), nn.LeakyReLU(0.2, inplace=True)]
+    for narrow, wide in itertools.pairwise(widths):
+        seeing += [nn.Conv2d(narrow, wide, 4, 2, 1, bias=False), nn.BatchNorm2d(wide), nn.LeakyReLU(0.2, inplace=True)]
+    for wide, narrow in itertools.pairwise(widths[::-1]):
+        drawing += [nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False), nn.BatchNorm2d(narrow), nn.ReLU(True)]
+    generator = nn.Sequential(*drawing, nn.ConvTranspose2d(64, channels, 4, 2, 1, bias=False), nn.Tanh())
+    discriminator = nn.Sequential(*seeing, nn.Conv2d(widths[-1], 1, 4, 1, 0, bias=False), nn.Sigmoid())
     for module in (*generator.modules(), *discriminator.modules()):
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(module.weight, 0.0, 0.02)
@@ -77,7 +74,7 @@ def example_networks(channels: int) -> tuple[nn.Module, nn.Module]:
 def play_example(store: Store, minutes: float, seed: int, samples: int, clock: Callable[[], float]) -> tuple[Tensor, int]:
     """Train the example; so many samples of it (in hundreds), and the images that it was shown."""
     torch.manual_seed(seed)
-    generator, discriminator = example_networks(store.spec.channels)
+    generator, discriminator = example_networks(store.spec.channels, store.spec.height)
     optimizers = [torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999)) for network in (discriminator, generator)]
     criterion, end, shown = nn.BCELoss(), clock() + 60 * minutes, 0
     order = np.random.default_rng(seed)
@@ -111,10 +108,12 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     names = [*CONFIGURATIONS, EXAMPLE]
     parser.add_argument("--only", nargs="+", choices=names, default=names)
+    parser.add_argument("--size", type=int, default=32, choices=(32, 64))
+    parser.add_argument("--augment", default="none", help="of all but the example: ada or diffaugment")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--one-thread", action="store_true", help="minutes of the processor's time, on one thread")
     asked = parser.parse_args()
-    train, test, quiet = opened(asked.train), opened(asked.test), Console(quiet=True)
+    train, test, quiet = opened(asked.train, asked.size), opened(asked.test, asked.size), Console(quiet=True)
     found: dict[str, list[float]] = {}
     if asked.one_thread:
         torch.set_num_threads(1)
@@ -128,6 +127,7 @@ def main() -> None:
                     judged = sparring.judge(Path(scratch) / "samples.npz", test)
                 else:
                     recipe, settings = CONFIGURATIONS[name]
+                    settings = {**settings, "augment": asked.augment}
                     run = Path(scratch) / f"{name}-{seed}"
                     if asked.one_thread:
                         with stopped_after(60 * asked.minutes):

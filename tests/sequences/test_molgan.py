@@ -1,6 +1,8 @@
 """MolGAN: graphs and rows are the same thing, the order of atoms does not matter, choices have the right gradients, and it plays."""
 
-from typing import Any
+import itertools
+from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -117,7 +119,69 @@ def test_whole_choices_have_the_gradient_of_the_softmax() -> None:
     assert torch.allclose(logits.grad[0, 0], jacobian @ weight, atol=1e-6)
 
 
-@pytest.mark.parametrize("settings", [{}, {"choice": "softmax"}, {"packing": 2}, {"minibatch_deviation": True}, {"reward": "qed"}])
+def test_valences_are_seen() -> None:
+    """Means over neighbors are the same in a chain of five carbons and in a star of them."""
+    shape = GraphShape(5, 2, 4)
+    places = {pair: place for place, pair in enumerate((later, earlier) for later in range(5) for earlier in range(later))}
+    rows = []
+    for bonds in ([(1, 0), (2, 1), (3, 2), (4, 3)], [(1, 0), (2, 0), (3, 0), (4, 0)]):
+        kinds = torch.eye(4)[[0] * 10][None]
+        kinds[0, [places[bond] for bond in bonds]] = torch.eye(4)[1]
+        rows.append(shape.joined(torch.eye(2)[[1] * 5][None], kinds))
+    for bond_counts in (False, True):
+        torch.manual_seed(0)
+        discriminator = GraphDiscriminator(shape, (8, 8), 8, (), bond_counts=bond_counts)
+        chain, star = discriminator(torch.stack(rows)).flatten().tolist()
+        assert (abs(chain - star) > 1e-3) == bond_counts
+
+
+@pytest.fixture(scope="session")
+def pairs() -> SequenceDataset:
+    return dataset(["C", "N", "CC", "CN", "C=C", "C#N", "NN", "C=N"], notation="graph")
+
+
+@pytest.mark.parametrize("settings", [{}, {"packing": 2}, {"reward": "qed", "reward_weight": 3.0}, {"objective": "relativistic"}])
+def test_alternatives_have_the_gradient_of_the_expected_loss(pairs: SequenceDataset, settings: dict[str, Any]) -> None:
+    """All graphs of two atoms are listed, with their chances, for a generator that does not look at its latent."""
+    n, packing = 32768, settings.get("packing", 1)
+    game = game_of(pairs, batch_size=n, **settings)
+    shape, head = game.graphs.shape, cast(torch.nn.Linear, game.generator.layers[-1])
+    assert shape.atoms == 2
+    with torch.no_grad():
+        head.weight.zero_()
+        head.bias.normal_(generator=torch.manual_seed(1))
+        for weight in game.discriminator.parameters():
+            weight.mul_(3)
+    context = replace(context_of(pairs), batch_size=n)
+    batch = pairs.batch(np.zeros(n, np.int64))
+    context = replace(context, draw=lambda: batch)
+    torch.stack([loss.mean() for loss in game.play_generator(context).values()]).sum().backward()
+    assert head.bias.grad is not None
+
+    bias = head.bias.detach().clone().requires_grad_()
+    logits = shape.split(bias[None])
+    chances = [each.softmax(dim=2)[0] for each in logits]
+    places = [chances[0][0], chances[0][1], chances[1][0]]
+    listed = list(itertools.product(*(range(len(place)) for place in places)))
+    rows = torch.stack([torch.cat([torch.eye(len(place))[kind] for place, kind in zip(places, kinds, strict=True)]) for kinds in listed])
+    chance = torch.stack([torch.stack([place[kind] for place, kind in zip(places, kinds, strict=True)]).prod() for kinds in listed])
+    packs = list(itertools.product(range(len(rows)), repeat=packing))
+    together = torch.tensor(packs)
+    real = game.discriminate(game.rows_of_samples(batch.samples[:packing])[None], None)[0]
+    with torch.no_grad():
+        made = game.discriminate(rows[together], None)[0]
+        losses = game.objective.generator(real.expand(len(made)), made)["adversarial"]
+        if "reward" in settings:
+            losses = losses - 3.0 * game.rewarder(rows[together])[:, 0]
+    (chance[together].prod(dim=1) * losses).sum().backward()
+    assert bias.grad is not None
+    assert bias.grad.abs().max() > 0.01
+    assert torch.allclose(head.bias.grad, bias.grad, atol=0.08 * bias.grad.abs().max().item())
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"choice": "softmax"}, {"packing": 2}, {"choice": "gumbel", "minibatch_deviation": True}, {"reward": "qed"}]
+)
 def test_it_plays(fragments: SequenceDataset, settings: dict[str, object]) -> None:
     game = game_of(fragments, **settings)
     for turn in game.turns:

@@ -1,5 +1,6 @@
 """A generator of molecular graphs against a discriminator, and a network that foretells rewards (De Cao and Kipf 2018)."""
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from sparring.core.random_streams import Streams
 from sparring.core.settings_checks import Ranges
 from sparring.data.sequences.molecule_notations import BONDS
 from sparring.data.sequences.sequence_spec import END, SequenceSpec
-from sparring.games.adversarial import TwoPlayerGame
+from sparring.games.adversarial import TwoPlayerGame, pack_samples
 from sparring.games.adversarial_settings import AdversarialSettings
 from sparring.games.exported_parts import Draws, ExportChoices, Part, PartName
 from sparring.games.game import Player, Turn
@@ -25,7 +26,10 @@ from sparring.games.molecule_rewards import RewardName, rewards_of
 from sparring.games.sequence_game import SAMPLE_CHUNK
 from sparring.games.step_context import StepContext
 from sparring.losses.objectives import Losses, ObjectiveName
-from sparring.nets.molgan import GraphDiscriminator, GraphGenerator, GraphShape, chosen
+from sparring.nets.molgan import GraphDiscriminator, GraphGenerator, GraphShape, chosen, with_other_kinds
+
+ALTERNATIVES = (9, 12)
+"""At how many atoms and bonds of a graph other kinds are tried in a step of the generator."""
 
 
 class GraphCodes:
@@ -81,14 +85,19 @@ class MoleculeGraphGame(TwoPlayerGame):
 
     def __init__(self, spec: SequenceSpec, settings: "MoleculeGraphRecipe") -> None:
         graphs = GraphCodes(spec)
-        convolutions, features, hidden = settings.convolutions, settings.graph_features, settings.discriminator_hidden
-        discriminator = GraphDiscriminator(
-            graphs.shape, convolutions, features, hidden, packing=settings.packing, minibatch_deviation=settings.minibatch_deviation
+        network = functools.partial(
+            GraphDiscriminator,
+            graphs.shape,
+            settings.convolutions,
+            settings.graph_features,
+            settings.discriminator_hidden,
+            bond_counts=settings.bond_counts,
         )
+        discriminator = network(packing=settings.packing, minibatch_deviation=settings.minibatch_deviation)
         super().__init__(spec, GraphGenerator(settings.latent_size, settings.generator_hidden, graphs.shape), discriminator, settings)
         self.graphs, self.own = graphs, settings
         if settings.reward != "none":
-            self.rewarder = GraphDiscriminator(graphs.shape, convolutions, features, hidden)
+            self.rewarder = network()
             self.players = (*self.players, Player("rewarder", ("rewarder",), settings.optimizer_maker(settings.learning_rate)))
             self.turns = (*self.turns, Turn("rewarder", "rewarder", self.play_rewarder))
 
@@ -119,6 +128,59 @@ class MoleculeGraphGame(TwoPlayerGame):
         if self.own.reward != "none":
             found["reward"] = -self.own.reward_weight * self.rewarder(generated)[:, 0]
         return found
+
+    def play_generator(self, context: StepContext) -> Losses:
+        """See TwoPlayerGame. With the choice "alternatives", gradients are of the expected loss over the kinds at single places of one
+        graph of each pack, the rest being as it was drawn: unbiased, as kinds are drawn independently (local expectations, Titsias and
+        Lazaro-Gredilla 2015, section 3).
+        """
+        if self.own.choice != "alternatives":
+            return super().play_generator(context)
+        context, packing = self.at_current_level(context), self.own.packing
+        latents = self.latents(context.streams, context.batch_size)
+        packs = self.rows(latents).detach().view(-1, packing, self.graphs.shape.width)
+        every = torch.arange(len(packs), device=packs.device)
+        which = context.streams.integers("alternatives", packing, len(packs))
+        losses = self.losses_on(packs, context)
+        for part, logits in enumerate(self.kinds_logits(latents)):
+            count, kinds = logits.shape[1:]
+            some = min(count, ALTERNATIVES[part])
+            places = context.streams.uniform(f"places/{part}", len(packs), count).argsort(dim=1)[:, :some]
+            found = self.losses_on(self.alternatives(packs, which, part, places), context)
+            chances = logits.softmax(dim=2)[every * packing + which].gather(1, places[:, :, None].expand(-1, -1, kinds))
+            for name, values in found.items():
+                expected = packing * count / some * (chances * values.view_as(chances)).sum(dim=(1, 2))
+                losses[name] = losses[name] + expected - expected.detach()
+        return losses
+
+    def alternatives(
+        self, packs: Float[Tensor, "packs packed width"], which: Int64[Tensor, " packs"], part: int, places: Int64[Tensor, "packs some"]
+    ) -> Float[Tensor, "all packed width"]:
+        """Packs of which one graph has, at one of its places, each kind in turn: of atoms (part 0) or of bonds (part 1)."""
+        every = torch.arange(len(packs), device=packs.device)
+        kinds = self.graphs.shape.split(packs[every, which])
+        others = with_other_kinds(kinds[part], places)
+        several = others.shape[1:3]
+        all_kinds = [each[:, None, None].expand(-1, *several, -1, -1) for each in kinds]
+        all_kinds[part] = others
+        rows = self.graphs.shape.joined(*(each.flatten(0, 2) for each in all_kinds))
+        changed = packs.repeat_interleave(several.numel(), dim=0)
+        changed[torch.arange(len(changed), device=packs.device), which.repeat_interleave(several.numel())] = rows
+        return changed
+
+    @torch.no_grad()
+    def losses_on(self, packs: Float[Tensor, "packs packed width"], context: StepContext) -> dict[str, Float[Tensor, " packs"]]:
+        """What the generator minimizes on packs of graphs."""
+        logits = self.discriminate(packs, None)[0]
+        real = logits
+        if self.objective.compares:
+            real = self.discriminate(pack_samples(context.batch.samples, self.own.packing), None)[0]
+            real = real.repeat_interleave(len(packs) // len(real))
+        losses = dict(self.objective.generator(real, logits))
+        if self.own.reward != "none":
+            foretold = self.rewarder(packs.flatten(0, 1)[:, None])[:, 0].to(logits.dtype)
+            losses["reward"] = -self.own.reward_weight * foretold.view(len(packs), -1).mean(dim=1)
+        return losses
 
     def play_rewarder(self, context: StepContext) -> Losses:
         """Foretell the rewards of real and of generated graphs."""
@@ -158,13 +220,17 @@ class MoleculeGraphGame(TwoPlayerGame):
 
     def rows(self, latents: Float[Tensor, "n latent"]) -> Float[Tensor, "n width"]:
         """The rows of generated graphs, which can be differentiated."""
-        shape, gumbel = self.graphs.shape, self.own.choice == "gumbel"
-        latent, chance = latents.split([self.own.latent_size, shape.width], dim=1)
-        logits = shape.split(self.generator(latent).float())
+        shape, gumbel = self.graphs.shape, self.own.choice != "softmax"
+        logits = self.kinds_logits(latents)
+        chances = shape.split(latents[:, self.own.latent_size :]) if gumbel else (None, None)
+        return shape.joined(*(chosen(*each, self.own.choice_temperature, hard=gumbel) for each in zip(logits, chances, strict=True)))
+
+    def kinds_logits(self, latents: Float[Tensor, "n latent"]) -> tuple[Float[Tensor, "n atoms kinds"], Float[Tensor, "n pairs bonds"]]:
+        """Logits of atoms and of bonds."""
+        logits = self.graphs.shape.split(self.generator(latents[:, : self.own.latent_size]).float())
         if self.graphs.never is not None:
             logits[0][:, :, self.graphs.never] = -1e9
-        chances = shape.split(chance) if gumbel else (None, None)
-        return shape.joined(*(chosen(*each, self.own.choice_temperature, hard=gumbel) for each in zip(logits, chances, strict=True)))
+        return logits
 
     def exported_parts(self, choices: ExportChoices) -> Mapping[PartName, Part]:
         """See `capabilities.Exports`: there is none."""
@@ -188,6 +254,7 @@ class MoleculeGraphRecipe(AdversarialSettings):
 
     modality: ClassVar[str] = "sequences"
     settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {}
+    of_older_runs: ClassVar[Mapping[str, object]] = {"bond_counts": False, "choice": "gumbel"}
     ranges: ClassVar[Ranges] = {
         **AdversarialSettings.ranges,
         "generator_hidden": {"at least": 1, "at most": 2**14},
@@ -210,11 +277,15 @@ class MoleculeGraphRecipe(AdversarialSettings):
     """Number of numbers that a graph is summed up in."""
     discriminator_hidden: tuple[int, ...] = (128,)
     """Number of units of each hidden layer after that."""
-    choice: Literal["gumbel", "softmax"] = "gumbel"
-    """How the generator chooses atoms and bonds: gumbel, at random by their weights, and the discriminator sees whole ones
-    (straight-through Gumbel); or softmax, and it sees the weights themselves."""
+    bond_counts: bool = True
+    """Let discriminator and reward network know of each atom how many bonds of each kind it has. (The paper's take means over neighbors,
+    which do not show it.)"""
+    choice: Literal["alternatives", "gumbel", "softmax"] = "alternatives"
+    """How the generator chooses atoms and bonds, and learns: alternatives, at random by their weights, and the discriminator says what
+    single atoms and bonds of other kinds would be worth; gumbel, the same with gradients of straight-through Gumbel; or softmax, and the
+    discriminator sees the weights themselves."""
     choice_temperature: float = 1.0
-    """What logits are divided by before that. Less makes choices sharper, and gradients coarser."""
+    """For gumbel and softmax: what logits are divided by. Less makes choices sharper, and gradients coarser."""
     reward: Literal["none", "valid", "qed", "logp", "sa"] = "none"
     """What the generator is rewarded for beside the game: valid, qed (like a drug), logp (oily) or sa (easy to make). A network learns to
     foretell it. A molecule that is made again and again in a batch earns as much as once."""
@@ -242,6 +313,17 @@ class MoleculeGraphRecipe(AdversarialSettings):
             found.append("augment is for images. Leave it out.")
         if self.orthogonal:
             found.append("orthogonal is for images. Leave it out.")
+        if self.choice == "alternatives":
+            others = {"minibatch_deviation": False, "unroll": 0, "input_noise": 0.0, "choice_temperature": type(self).choice_temperature}
+            found += [
+                f"{name} does not work with choice='alternatives'. Use choice='gumbel', or leave it out."
+                for name, usual in others.items()
+                if getattr(self, name) != usual
+            ]
+            if self.objective == "relativistic-average":
+                found.append(
+                    "objective='relativistic-average' does not work with choice='alternatives'. Use choice='gumbel', or 'relativistic'."
+                )
         return found
 
     def refuse_to_begin(self) -> None:

@@ -9,7 +9,7 @@ import itertools
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
@@ -54,6 +54,15 @@ class GraphShape:
         return matrix + matrix.transpose(2, 3)
 
 
+def with_other_kinds(
+    all_kinds: Float[Tensor, "n places kinds"], places: Int64[Tensor, "n some"]
+) -> Float[Tensor, "n some kinds places kinds"]:
+    """What choices become if at one of the places in `places` each kind in turn is chosen."""
+    count, kinds = all_kinds.shape[1:]
+    here = one_hot(places, count).bool()[:, :, None, :, None]
+    return torch.where(here, torch.eye(kinds, device=all_kinds.device)[:, None], all_kinds[:, None, None])
+
+
 class GraphGenerator(nn.Module):
     """Logits of all atoms and bonds of a graph at once, by a fully connected network (section 3.1)."""
 
@@ -79,17 +88,20 @@ class RelationalLayer(nn.Module):
         self.outputs = outputs
 
     def forward(
-        self, states: Float[Tensor, "n atoms inputs"], bonds: Float[Tensor, "n some atoms atoms"]
+        self, states: Float[Tensor, "n atoms inputs"], bonds: Float[Tensor, "n atoms atoms some"]
     ) -> Float[Tensor, "n atoms outputs"]:
-        """States of atoms. `bonds`: the adjacency of each kind of bond that is one."""
-        messages = self.of_neighbors(states).unflatten(2, (-1, self.outputs)).transpose(1, 2)
-        neighbors = bonds.sum(dim=(1, 3)).clamp(min=1)[:, :, None]
-        return torch.tanh(self.own(states) + (bonds @ messages).sum(dim=1) / neighbors)
+        """States of atoms. `bonds`: for each two atoms, and each kind of bond that is one, whether they have it."""
+        messages = self.of_neighbors(states).view(len(states), -1, self.outputs)
+        neighbors = bonds.sum(dim=(2, 3)).clamp(min=1)[:, :, None]
+        return torch.tanh(self.own(states) + bonds.flatten(2).to(messages.dtype) @ messages / neighbors)
 
 
 class GraphDiscriminator(nn.Module):
     """Graphs as vectors: relational layers, then a gated sum over atoms (Li et al. 2016; equation 5), which no order of atoms changes.
     Several graphs that are scored together are joined after that.
+
+    `bond_counts`: of each atom the number of its bonds of each kind is known from the beginning. Layers take means over neighbors, which
+    are the same for one neighbor and for four of its kind (Xu et al. 2019, arXiv:1810.00826, section 5.2), so valences would not be seen.
     """
 
     def __init__(
@@ -102,10 +114,12 @@ class GraphDiscriminator(nn.Module):
         packing: int = 1,
         minibatch_deviation: bool = False,
         outputs: int = 1,
+        bond_counts: bool = True,
     ) -> None:
         super().__init__()
-        self.shape = shape
-        sizes = (shape.atom_kinds, *(width + shape.atom_kinds for width in convolutions))
+        self.shape, self.bond_counts = shape, bond_counts
+        known = shape.atom_kinds + (shape.bond_kinds - 1 if bond_counts else 0)
+        sizes = (known, *(width + known for width in convolutions))
         self.layers = nn.ModuleList(
             RelationalLayer(before, after, shape.bond_kinds) for before, after in zip(sizes[:-1], convolutions, strict=True)
         )
@@ -121,10 +135,11 @@ class GraphDiscriminator(nn.Module):
         """One logit for each pack of graphs. There is no condition."""
         rows = graphs.flatten(0, 1)
         kinds, bonds = self.shape.split(rows)
-        adjacency = self.shape.adjacency(bonds)[:, 1:]
-        states = kinds
+        adjacency = self.shape.adjacency(bonds)[:, 1:].permute(0, 2, 3, 1).contiguous()
+        known = torch.cat([kinds, adjacency.sum(dim=2)], dim=2) if self.bond_counts else kinds
+        states = known
         for layer in self.layers:
-            states = torch.cat([layer(states, adjacency), kinds], dim=2)
+            states = torch.cat([layer(states, adjacency), known], dim=2)
         features = torch.tanh((torch.sigmoid(self.gate(states)) * torch.tanh(self.value(states))).sum(dim=1))
         return self.head(features.view(len(graphs), -1))
 
