@@ -158,7 +158,11 @@ def against_alike_sequences(record: Record) -> tuple[Remedy, ...]:
     if isinstance(weight, float) and settings.get("candidates"):
         action = "Let the likelihood of real texts count more in adversarial steps: it keeps rare texts likely."
         found.append(Remedy(action=action, settings={"likelihood_weight": rounded(max(1.0, 3 * weight))}))
-    if "generator_learning_rate" in settings:
+    if "choice" in settings:
+        found += choices_of_graphs(record)
+        action = "Let the discriminator play twice as often: it has to know which graphs come too often."
+        found.append(Remedy(action=action, settings={"discriminator_steps": 2 * settings["discriminator_steps"]}))
+    elif "generator_learning_rate" in settings:
         found += _smaller_steps_of_sequences(record)
         found.append(
             Remedy(action="Stop earlier: variety is lost while quality still rises. Compare checkpoints with: sparring judge RUN.")
@@ -166,6 +170,15 @@ def against_alike_sequences(record: Record) -> tuple[Remedy, ...]:
     else:
         found.append(Remedy(action="Train for longer, or ask for samples at a temperature nearer to 1."))
     return tuple(found)
+
+
+def choices_of_graphs(record: Record) -> list[Remedy]:
+    """The gradients of a generator of graphs; nothing if it has them already."""
+    if record.settings.get("choice", "alternatives") == "alternatives":
+        return []
+    action = "Learn from what the discriminator says of graphs with other atoms and bonds at single places."
+    temperature = {} if record.settings.get("choice_temperature", 1.0) == 1 else {"choice_temperature": 1.0}
+    return [Remedy(action=action, settings={"choice": "alternatives", **temperature})]
 
 
 def against_repeated_tokens(record: Record) -> tuple[Remedy, ...]:

@@ -3,7 +3,7 @@
 from sparring.health.diagnosis import thresholds
 from sparring.health.diagnosis.finding import Finding, Remedy
 from sparring.health.diagnosis.record_questions import is_mature
-from sparring.health.diagnosis.remedies import against_mode_collapse
+from sparring.health.diagnosis.remedies import against_mode_collapse, choices_of_graphs
 from sparring.health.diagnosis.training_record import Record
 from sparring.health.signals import DIFFERENT_MOLECULES, DIFFERENT_MOLECULES_OF_DATA, IN_PIECES, IN_PIECES_OF_DATA, VALID_MOLECULES
 
@@ -24,7 +24,7 @@ def invalid_molecules(record: Record) -> Finding | None:
     now = own.last_three.median
     if not now < thresholds.INVALID_MOLECULES:
         return None
-    remedies = [REWARD] if record.settings.get("reward") == "none" else []
+    remedies = choices_of_graphs(record) + ([REWARD] if record.settings.get("reward") == "none" else [])
     if "autoencoder_steps" in record.settings:
         remedies.append(LONGER_AUTOENCODER)
     if record.data_config.get("spec", {}).get("notation") == "smiles":
@@ -79,5 +79,5 @@ def molecules_in_pieces(record: Record) -> Finding | None:
         confidence=0.85,
         since=own.holds_since(lambda values: values > real + thresholds.MORE_IN_PIECES),
         curves={"share of molecules in pieces": own},
-        remedies=(LONGER, FEWER_ATOMS) if graphs else (LONGER,),
+        remedies=(*choices_of_graphs(record), LONGER, FEWER_ATOMS) if graphs else (LONGER,),
     )
