@@ -267,13 +267,13 @@ class MoleculeGraphRecipe(AdversarialSettings):
 
     batch_size: int = 64
     """Number of real molecules in each batch."""
-    latent_size: int = 32
+    latent_size: int = 64
     """Number of dimensions of the latent vector."""
     generator_hidden: tuple[int, ...] = (128, 256, 512)
     """Number of units of each hidden layer of the generator."""
-    convolutions: tuple[int, ...] = (64, 32)
+    convolutions: tuple[int, ...] = (64, 64, 64)
     """Number of units of each relational graph convolution."""
-    graph_features: int = 128
+    graph_features: int = 256
     """Number of numbers that a graph is summed up in."""
     discriminator_hidden: tuple[int, ...] = (128,)
     """Number of units of each hidden layer after that."""
@@ -299,7 +299,7 @@ class MoleculeGraphRecipe(AdversarialSettings):
     """Number of discriminator updates per generator update."""
     learning_rate: float = 1e-3
     """Learning rate of all networks."""
-    betas: tuple[float, float] = (0.0, 0.9)
+    betas: tuple[float, float] = (0.5, 0.9)
     """Adam's decay rates, for the mean and the variance of gradients."""
 
     def incompatibilities(self, spec: SequenceSpec) -> list[str]:
