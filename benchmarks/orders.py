@@ -7,6 +7,8 @@
 NAME is bikes, expedia or cdnow; `prepare` writes these files from the packages that have them. A fifth of the lines is held out, in whole
 baskets, and in `scenarios` also all lines of a tenth of the products, which are the new ones.
 
+Minutes are of the processor's time of training, on one thread, as other programs may run beside it.
+
 joint: total variation of (customer group, product group, quarter of the year) and of its three pairs, generated against held-out lines.
 scenarios: nine conditional distributions, {customers, price, season} of {popular, rare, new} products, each scored on held-out lines by a
 proper score (lower is better): Brier's of the customer's group, the continuous ranked probability score of the logarithm of the price, and
@@ -34,6 +36,7 @@ from rich.console import Console
 from torch import nn
 
 import sparring
+from processor_time import stopped_after
 from sparring.core.random_streams import Streams
 from sparring.data.orders.order_dataset import OrdersDataset, baskets_of
 from sparring.data.orders.order_lines import entities_of
@@ -167,11 +170,11 @@ class ConditionalVAE(nn.Module):
 def train_vae(game: OrdersGame, data: OrdersDataset, seconds: float, seed: int) -> ConditionalVAE:
     """On the vectors that the game has learned, with the parts known as the game has them, for as many seconds."""
     torch.manual_seed(seed)
-    vae, began, step = ConditionalVAE(game.width, len(game.names)), time.monotonic(), 0
+    vae, began, step = ConditionalVAE(game.width, len(game.names)), time.process_time(), 0
     optimizer = torch.optim.Adam(vae.parameters(), 1e-3)
     context_of = lambda streams, batch: StepContext(lambda: batch, lambda: None, len(batch), streams, step, 0)  # noqa: E731
     order = np.random.default_rng(seed)
-    while time.monotonic() - began < seconds:
+    while time.process_time() - began < seconds:
         batch = data.batch(order.integers(0, len(data), 500))
         context = context_of(Streams(seed, step, scope="vae"), batch)
         with torch.no_grad():
@@ -231,7 +234,8 @@ def codes_by_name(values: ColumnValues, names: Sequence[str]) -> np.ndarray:
 
 
 def trained(recipe: str, file: Path, run: Path, minutes: float, seed: int, **settings: object) -> Model:
-    return sparring.train(recipe, str(file), run, minutes=minutes, seed=seed, threads=1, holdout=0, console=Console(quiet=True), **settings)
+    with stopped_after(60 * minutes):
+        return sparring.train(recipe, str(file), run, steps=10**9, seed=seed, threads=1, holdout=0, console=Console(quiet=True), **settings)
 
 
 def joint(asked: argparse.Namespace, scratch: Path) -> dict[str, Any]:
@@ -367,12 +371,10 @@ def scenarios(asked: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     for (name, source), seed in itertools.product(asked.data, asked.seeds):
         split = split_log(name, source, seed, scratch, new_products=True)
         reading = OrderReading(**READINGS[name])
-        began = time.monotonic()
         model = trained("ecgan", split.file, scratch / f"{name}-scenarios-{seed}", asked.minutes, seed, **READINGS[name], **asked.set)
-        seconds = time.monotonic() - began
         game, spec = cast(OrdersGame, model.game), model.spec
         data, _ = prepare_orders(split.file, reading)
-        vae = train_vae(game, data, seconds, seed)
+        vae = train_vae(game, data, 60 * asked.minutes, seed)
         methods = {
             "ecgan": conditioned(split, spec, game, by_game(game)),
             "VAE": conditioned(split, spec, game, by_vae(game, vae)),

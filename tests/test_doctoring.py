@@ -1,32 +1,44 @@
 import json
 import shlex
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from PIL import Image
+from torch import nn
 
 import sparring
+from sparring import recipes
 from sparring.cli import main
 from sparring.core.errors import SettingsError, SparringError
 from sparring.data.images.image_spec import ImageSpec
 from sparring.data.open_by_name import open_source
+from sparring.data.orders.order_reading import OrderReading
+from sparring.data.orders.order_store import prepare_orders
 from sparring.data.prepare_store import prepare
 from sparring.data.preprocessing import Preprocessing
 from sparring.data.store import Store
+from sparring.games.game import Game, Turn
+from sparring.games.orders_gan import OrdersGame
+from sparring.games.step_context import StepContext
 from sparring.health.diagnosis.record_questions import labels_match_images
 from sparring.health.doctor import data_checks, time_estimate
 from sparring.health.doctor import doctor as doctor_module
 from sparring.health.doctor.doctor import doctor
 from sparring.health.doctor.recommend_recipe import recommend
-from sparring.health.doctor.time_estimate import Pace, Stopwatch
+from sparring.health.doctor.time_estimate import Pace, Stopwatch, measure_pace, pace_in_words, phases_of
 from sparring.health.measurements import HealthMeasurements
+from sparring.losses.objectives import Losses
 from sparring.recipes.cgan import CGAN
 from sparring.recipes.dcgan import DCGAN
 from sparring.recipes.stylegan2 import StyleGAN2
 from sparring.runs.run_progress import FIRST_LOOK
+from sparring.training.session import resolve
+from sparring.training.settings import TrainSettings
+from support.orders import COLUMNS, write_log
 
 FAST = Pace(1000.0, 512, "2 threads, float32")
 Write = Callable[..., Path]
@@ -314,6 +326,49 @@ def test_a_real_training_starts_as_advised(squares: Path, tmp_path: Path) -> Non
     assert advice.pace.machine.startswith("1 thread, ")
     model = sparring.train(advice.recipe, squares, tmp_path / "run", **{**advice.settings, "steps": 1, "samples": 4})
     assert model.sample(2).shape == (2, 1, 16, 16)
+
+
+def test_time_counts_what_is_learned_before_the_game() -> None:
+    pace = Pace(10.0, None, "1 thread, float32", before=((600, 100.0), (100, 50.0)))
+    assert [pace.minutes_for(samples) * 60 for samples in (300, 600, 650, 700, 720)] == pytest.approx([3, 6, 7, 8, 10])
+    for seconds in (3, 6, 7, 8, 10):
+        assert pace.minutes_for(pace.samples_in(seconds / 60)) * 60 == pytest.approx(seconds)
+    assert Pace(10.0, None, "").samples_in(0.5) == 300
+    assert pace_in_words(pace, "lines") == "Here (1 thread, float32): 10 lines a second in the game, which begins after about 1 minute"
+
+
+def test_phases_are_those_in_which_the_same_turns_are_played() -> None:
+    def turn(start: int = 0, stop: int | None = None) -> Turn:
+        return Turn("turn", "player", lambda _: {}, start=start, stop=stop)
+
+    game = nn.Module()
+    for turns, phases in (
+        ([turn(), turn()], [(0, 0)]),
+        ([turn(stop=40), turn(40), turn(40)], [(0, 40), (40, 0)]),
+        ([turn(stop=40), turn(40), turn(55)], [(0, 40), (40, 15), (55, 0)]),
+        ([turn(stop=0), turn()], [(0, 0)]),
+    ):
+        game.turns = tuple(turns)
+        assert phases_of(cast(Game, game)) == phases
+
+
+def test_each_phase_has_its_own_pace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of `ecgan`, which learns vectors before its game."""
+    play = OrdersGame.play_generator
+
+    def slowly(game: OrdersGame, context: StepContext) -> Losses:
+        time.sleep(0.25)
+        return play(game, context)
+
+    monkeypatch.setattr(OrdersGame, "play_generator", slowly)
+    monkeypatch.setattr(time_estimate, "TIMED_SECONDS", 0.6)
+    data, _ = prepare_orders(write_log(tmp_path), OrderReading(**COLUMNS))
+    training = resolve(TrainSettings(device="cpu", threads=1))
+    pace = measure_pace(recipes.get("ecgan")(batch_size=32, embedding_steps=12), data, training)
+    [(shown, first)] = pace.before
+    assert shown == 12 * 32
+    assert pace.samples_per_second < 32 / 0.25
+    assert first > pace.samples_per_second  # nothing slow was in it
 
 
 def test_on_a_busy_machine_the_command_ends_with_the_first_look_that_it_names(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 import sparring
@@ -18,7 +19,7 @@ from sparring.data.orders.order_dataset import OrdersDataset
 from sparring.data.orders.order_reading import OrderReading
 from sparring.data.orders.order_store import prepare_orders
 from sparring.games.capabilities import HasDiscriminator, MakesOrders, Samples
-from sparring.games.orders_gan import OrdersGame
+from sparring.games.orders_gan import OrdersGame, calibration
 from sparring.games.step_context import StepContext
 from sparring.inference.pack import pack
 from sparring.losses.scoring_rules import vector_energy_score
@@ -75,6 +76,45 @@ def test_a_choice_costs_the_cross_entropy_of_all_that_there_are() -> None:
     every = torch.stack([entity.groups[0] + entity.own[code] for code in range(5)])
     expected = cross_entropy(seen @ every.T + entity.bias, codes, reduction="none")
     torch.testing.assert_close(embeddings.choice_loss(seen, "product", codes, shares.log()), expected)
+
+
+@pytest.mark.parametrize("name", ["customer", "product", "day"])
+def test_kinds_are_calibrated_to_how_often_they_come(name: str) -> None:
+    """A generator that makes one vector alone, which stands for one customer, product or day, gets the shares of all their kinds."""
+    game, data = game_of(calibration=0.1)
+    calibration = game.embeddings.calibration_of(name)
+    assert calibration is not None
+    shares, vector = calibration.shares, game.vectors_of(name)[0]
+    assert shares.sum().item() == pytest.approx(1)
+    assert (shares > 0.1).sum() > 1
+
+    def drawn() -> Tensor:
+        chances = game.closeness(name, vector[None]).softmax(dim=1)[0]
+        return torch.zeros_like(shares).index_add(0, calibration.kind_of, chances)
+
+    before = (drawn() - shares).abs().max()
+    assert before > 0.1
+    for step in range(600):
+        batch = data.batch(np.random.default_rng(step).integers(0, len(data), 256))
+        game.own_output = torch.zeros(256, game.width)
+        game.own_output[:, game.blocks[name]] = vector
+        game.calibrate(StepContext(lambda batch=batch: batch, lambda: None, 256, Streams(0, step), step, 0))
+    assert (drawn() - shares).abs().max() < 0.25 * before
+
+
+def test_runs_without_a_calibration_have_none() -> None:
+    game, data = game_of(calibration=0.0)
+    assert not [name for name in game.state_dict() if "calibration" in name]
+    assert game.play_generator(context_of(game, data))
+
+
+def test_without_groups_kinds_are_by_how_often_they_come() -> None:
+    roles = {role: column for role, column in COLUMNS.items() if "group" not in role}
+    data, _ = prepare_orders(log(), OrderReading(**roles))
+    found = calibration(data.spec, "customer")
+    counts = data.spec.counts_of("customer")
+    for kind in np.unique(found.kind_of.numpy()):
+        assert set(np.unique(counts[found.kind_of.numpy() == kind] >> int(kind))) == {1}
 
 
 def test_long_lists_are_compared_with_the_batch_as_popular_as_they_are_there() -> None:

@@ -31,7 +31,7 @@ from sparring.games.step_context import StepContext
 from sparring.losses.objectives import Losses
 from sparring.losses.scoring_rules import vector_energy_score
 from sparring.nets.blocks.exporting import is_exporting
-from sparring.nets.orders import EntityVectors, OrderEmbeddings
+from sparring.nets.orders import Calibration, EntityVectors, OrderEmbeddings
 
 ONE_KNOWN, SOME_KNOWN = 0.4, 0.3
 """Share of the lines that are trained with one part known, and with any share of the parts known; in the others none is."""
@@ -39,6 +39,8 @@ SEEN_COLD = 0.25
 """Share of the lines with a known product in which it is known by its group and price alone, as new products are."""
 WITHOUT_OWN = 0.3
 """Share of the lines of the first steps in which customers or products are known by their group alone."""
+CALIBRATED = 128
+"""Number of lines of a batch that kinds of customers, products and days are calibrated by."""
 MOST_COMPARED = 2**24
 """Number of distances of vectors that are computed at once."""
 
@@ -157,7 +159,7 @@ class OrdersGame(TwoPlayerGame):
         """The customer, product or day of each vector."""
         logits = self.closeness(name, vectors)
         if self.settings.decoding == "nearest":
-            return (logits - self.log_shares[name].to(logits.device)).argmax(dim=1)
+            return (logits - self.log_priors(name)).argmax(dim=1)
         upto = logits.double().softmax(dim=1).cumsum(dim=1)
         wanted = (draws.double() + 1) / 2 * upto[:, -1]
         if is_exporting():  # ONNX has no search
@@ -171,7 +173,12 @@ class OrdersGame(TwoPlayerGame):
         with torch.autocast(vectors.device.type, enabled=False):
             others, vectors = self.vectors_of(name), vectors.float()
             squares = others.square().sum(dim=1) - 2 * vectors @ others.T
-        return self.log_shares[name].to(vectors.device) - squares / (2 * self.spread_of(name) ** 2)
+        return self.log_priors(name) - squares / (2 * self.spread_of(name) ** 2)
+
+    def log_priors(self, name: str) -> Float[Tensor, " k"]:
+        """Logarithm of how likely each customer, product or day is before its vector is seen: its share, calibrated."""
+        shares, calibration = self.log_shares[name].to(self.device), self.embeddings.calibration_of(name)
+        return shares if calibration is None else shares + calibration()
 
     # ------------------------------------------------------------------------------------------------------------- the game
 
@@ -238,6 +245,27 @@ class OrdersGame(TwoPlayerGame):
         vectors = self.generated(latents, condition)
         codes, scores = self.decode(vectors, latents[:, self.settings.latent_size :])
         return self.orders_spec.join(codes, scores)
+
+    def play_generator(self, context: StepContext) -> Losses:
+        """See TwoPlayerGame."""
+        losses = super().play_generator(context)
+        if self.settings.calibration:
+            self.calibrate(context)
+        return losses
+
+    @torch.no_grad()
+    def calibrate(self, context: StepContext) -> None:
+        """Make kinds of customers, products and days likelier that are drawn too seldom for what is known of the lines: generated vectors
+        are not quite real ones with noise, as Bayes' rule has them.
+        """
+        assert self.own_output is not None
+        known, codes = self.known_parts(context)[0], self.orders_spec.codes_of(context.batch.samples)[0]
+        for name in self.orders_spec.sizes:
+            calibration = self.embeddings.calibration_of(name)
+            assert calibration is not None
+            unknown = torch.nonzero(~known[:, self.names.index(name)])[:CALIBRATED, 0]
+            chances = self.closeness(name, self.own_output[unknown][:, self.blocks[name]]).softmax(dim=1)
+            calibration.step(self.settings.calibration, chances, codes[name][unknown])
 
     def generator_penalties(
         self, context: StepContext, labels: Labels | None, generated: Float[Tensor, "n width"]
@@ -356,6 +384,22 @@ def entity_vectors(spec: OrdersSpec, name: Literal["customer", "product"], size:
     entities = spec.customers if name == "customer" else spec.products
     assert entities is not None
     levels = torch.from_numpy(spec.log_levels) if name == "product" else torch.zeros(len(entities.names))
-    found = EntityVectors(torch.tensor(entities.group_of), levels, len(entities.groups) + 1, size)
+    group_of = torch.from_numpy(np.asarray(entities.group_of, np.int64))  # by numpy, for games are also built on a device without memory
+    found = EntityVectors(group_of, levels, len(entities.groups) + 1, size)
     found.begin_at(torch.from_numpy(entities.shares))
     return found
+
+
+def calibration(spec: OrdersSpec, name: str) -> Calibration:
+    """A calibration of customers or products by group or, where there are no groups, by how often they come, as powers of two; of days by
+    month.
+    """
+    counts, entities = spec.counts_of(name), {"customer": spec.customers, "product": spec.products}.get(name)
+    if entities is None:
+        kind_of = spec.day_months
+    elif entities.groups:
+        kind_of = np.asarray(entities.group_of, np.int64)
+    else:
+        kind_of = np.log2(np.maximum(counts, 1)).astype(np.int64)
+    shares = np.bincount(kind_of, weights=counts / counts.sum())
+    return Calibration(torch.from_numpy(kind_of), torch.from_numpy(shares.astype(np.float32)))

@@ -15,6 +15,7 @@ class OrdersRecipe(AdversarialSettings):
 
     modality: ClassVar[str] = "orders"
     settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {}
+    of_older_runs: ClassVar[Mapping[str, object]] = {"calibration": 0.0}
     ranges: ClassVar[Ranges] = {
         **AdversarialSettings.ranges,
         "embedding_size": {"at least": 2, "at most": 256},
@@ -25,6 +26,7 @@ class OrdersRecipe(AdversarialSettings):
         "shrink": {"at least": 0},
         "reconstruction": {"at least": 0},
         "energy": {"at least": 0},
+        "calibration": {"at least": 0, "at most": 1},
     }
 
     embedding_size: int = 8
@@ -44,6 +46,9 @@ class OrdersRecipe(AdversarialSettings):
     energy: float = 10.0
     """Weight of the energy score of two lines of the same known parts (Gneiting and Raftery 2007), which draws what is generated of a
     product or a customer towards the real distribution. 0: none."""
+    calibration: float = 0.02
+    """How fast kinds of customers, products (groups) and days (months) become likelier that are drawn too seldom: the share of what is
+    missing that a step adds. 0: never."""
     decoding: Literal["bayes", "nearest"] = "bayes"
     """How generated vectors become customers, products and days. bayes: at random by Bayes' rule, by how near and how frequent each is.
     nearest: the nearest one, which gives hubs the lines of rare ones."""

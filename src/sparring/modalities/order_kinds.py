@@ -69,5 +69,4 @@ def price_bounds(spec: OrdersSpec) -> Float64[np.ndarray, " parts"]:
 
 def months_of(spec: OrdersSpec, days: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
     """Month of each day, by code, 0 to 11."""
-    dates = np.asarray(spec.days, np.int64).astype("datetime64[D]")
-    return (dates.astype("datetime64[M]").astype(np.int64) % 12)[days]
+    return spec.day_months[days]

@@ -10,13 +10,12 @@ import itertools
 import math
 from collections.abc import Sequence
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from sparring.nets.blocks.resampling import downsample, upsample
-from sparring.nets.r3gan import SLOPE, ResidualBlock, scaled, to_width
+from sparring.nets.r3gan import SLOPE, ResidualBlock, StagedDiscriminator, StagedGenerator, scaled, to_width
 
 LEAKY_GAIN = math.sqrt(2)
 """Of the layers beside blocks that a leaky ReLU follows."""
@@ -54,7 +53,7 @@ class FromPixels(nn.Module):
         return self.expand(downsample(leaky_relu(self.mix(images), SLOPE, inplace=True)))
 
 
-class Generator(nn.Module):
+class Generator(StagedGenerator):
     """From a latent to an image whose values are not bounded. `widths` are the numbers of channels at sides 4, 8, and so on, up to half the
     image's, `blocks` the number of residual blocks at each. `classes` are embedded in `class_size` numbers beside the latent (0: none).
     With a `smallest_map` (height, width) that is not 4x4, the other sides are as many times it.
@@ -79,19 +78,14 @@ class Generator(nn.Module):
         self.transitions = nn.ModuleList(to_width(before, after) for before, after in itertools.pairwise(widths))
         self.to_image = ToPixels(widths[-1], channels)
 
-    def forward(self, latent: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n c h w"]:
-        """Images from latents. `condition` has a weight for each class."""
-        if self.embed is not None and condition is not None:
-            latent = torch.cat([latent, self.embed(condition).to(latent.dtype)], dim=1)
+    def first_maps(self, latent: Float[Tensor, "n size"]) -> Float[Tensor, "n c h w"]:
+        """See StagedGenerator: a map of its own for each latent."""
         # (n, 4, 4, channels) seen as (n, channels, 4, 4): channels-last without a copy
-        x = self.project(latent).view(latent.shape[0], *self.smallest_map, -1).permute(0, 3, 1, 2)
-        for place, stage in enumerate(self.stages):
-            x = stage(x if not place else upsample(self.transitions[place - 1](x)))
-        return self.to_image(x).to(latent.dtype)
+        return self.project(latent).view(latent.shape[0], *self.smallest_map, -1).permute(0, 3, 1, 2)
 
 
-class Discriminator(nn.Module):
-    """From an image to a logit, or to the product of features with an embedding of the class (projection, Miyato and Koyama 2018)."""
+class Discriminator(StagedDiscriminator):
+    """From an image to a logit, or to its product with a class."""
 
     def __init__(
         self,
@@ -110,12 +104,6 @@ class Discriminator(nn.Module):
         self.head = scaled(nn.Linear(falling[-1] * math.prod(smallest_map), class_size if classes else 1, bias=False))
         self.embed = scaled(nn.Linear(classes, class_size, bias=False), 1 / math.sqrt(class_size)) if classes else None
 
-    def forward(self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n 1"]:
-        """Logits. `condition` has a weight for each class."""
-        x = self.from_image(images)
-        for place, stage in enumerate(self.stages):
-            x = stage(x if not place else self.transitions[place - 1](downsample(x)))
-        outputs = self.head(x.permute(0, 2, 3, 1).flatten(1))
-        if self.embed is None or condition is None:
-            return outputs
-        return (outputs * self.embed(condition)).sum(dim=1, keepdim=True)
+    def features(self, maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n outputs"]:
+        """See StagedDiscriminator."""
+        return self.head(maps.permute(0, 2, 3, 1).flatten(1))

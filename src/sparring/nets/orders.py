@@ -10,6 +10,8 @@ from torch.nn.functional import cross_entropy, leaky_relu, relu
 
 FULL = 2048
 """Lists with more entries than this are compared with those of the batch alone."""
+LEAST_SHARE = 1e-3
+"""Kinds with a smaller share of the lines are calibrated as if they had this one."""
 
 
 class EntityVectors(nn.Module):
@@ -66,11 +68,42 @@ class EntityVectors(nn.Module):
             self.cold.copy_(self.standardized(self.raw_cold(codes)))
 
 
-class OrderEmbeddings(nn.Module):
-    """Vectors from a log: of who buys what, what follows what, and when and for how much things are bought."""
+class Calibration(nn.Module):
+    """By how much (as logarithms) each kind of customer, product or day is made likelier, because it would be drawn too seldom.
+    `shares`: share of the lines of each kind.
+    """
 
-    def __init__(self, entities: dict[str, EntityVectors], targets: int, size: int) -> None:
+    log_factors: Tensor
+
+    def __init__(self, kind_of: Int64[Tensor, " k"], shares: Float[Tensor, " kinds"]) -> None:
         super().__init__()
+        self.kind_of, self.shares = kind_of, shares
+        self.register_buffer("log_factors", torch.zeros(len(shares)))
+
+    def forward(self) -> Float[Tensor, " k"]:
+        """Of each customer, product or day."""
+        return self.log_factors[self.kind_of.to(self.log_factors.device)]
+
+    @torch.no_grad()
+    def step(self, rate: float, chances: Float[Tensor, "n k"], codes: Int64[Tensor, " n"]) -> None:
+        """Move by a share of what is missing: `codes` are of real lines, `chances` of generated ones of which the same is known."""
+        kind_of = self.kind_of.to(codes.device)
+        drawn = torch.zeros_like(self.log_factors).index_add(0, kind_of, chances.sum(dim=0))
+        real = torch.bincount(kind_of[codes], minlength=len(drawn))
+        off = (real - drawn) / max(1, len(codes))
+        self.log_factors += rate * off / self.shares.to(codes.device).clamp_min(LEAST_SHARE)
+
+
+class OrderEmbeddings(nn.Module):
+    """Vectors from a log: of who buys what, what follows what, and when and for how much things are bought; and calibrations of how often
+    generated ones stand for each kind.
+    """
+
+    def __init__(
+        self, entities: dict[str, EntityVectors], targets: int, size: int, calibrations: dict[str, Calibration] | None = None
+    ) -> None:
+        super().__init__()
+        self.calibrations = nn.ModuleDict(calibrations or {})
         self.entities = nn.ModuleDict(entities)
         self.heads = nn.ModuleDict({name: nn.Linear(size, targets) for name in entities})
         self.following = nn.Linear(size, size)
@@ -79,6 +112,12 @@ class OrderEmbeddings(nn.Module):
         """The vectors of "customer" or "product"."""
         found = self.entities[name]
         assert isinstance(found, EntityVectors)
+        return found
+
+    def calibration_of(self, name: str) -> Calibration | None:
+        """The calibration of customers, products or days, if there is one."""
+        found = dict(self.calibrations.items()).get(name)
+        assert found is None or isinstance(found, Calibration)
         return found
 
     def choice_loss(

@@ -135,6 +135,11 @@ class OrdersSpec(Spec):
         waves = [wave(2 * np.pi * days / period) for period in (YEAR, WEEK) for wave in (np.cos, np.sin)]
         return np.stack([days, *waves], axis=1).astype(np.float32) if len(days) else np.zeros((0, 5), np.float32)
 
+    @cached_property
+    def day_months(self) -> Int64[np.ndarray, " days"]:
+        """Month of each day, 0 to 11."""
+        return np.asarray(self.days, np.int64).astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12
+
     def to_json(self) -> dict[str, Any]:
         """See Spec."""
         parts = {name: getattr(self, name) for name in ("customers", "products", "prices", "quantity", "clock")}

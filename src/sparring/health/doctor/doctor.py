@@ -88,7 +88,7 @@ class Advice:
     def budget_images(self) -> float:
         """How many images the command shows; 0 if it shows none."""
         minutes = self.settings.get("minutes")
-        return self.settings["real_samples"] if minutes is None else minutes * 60 * self.pace.samples_per_second
+        return self.settings["real_samples"] if minutes is None else self.pace.samples_in(minutes)
 
     def lines(self) -> list[str]:
         """The advice in lines for the terminal."""

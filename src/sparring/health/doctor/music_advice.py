@@ -14,7 +14,7 @@ from sparring.health.diagnosis.finding import WEIGHTS
 from sparring.health.doctor.data_checks import Difficulty, busy_machine
 from sparring.health.doctor.kind_advice import KindAdvice
 from sparring.health.doctor.series_command import train_command
-from sparring.health.doctor.time_estimate import measure_pace, two_figures
+from sparring.health.doctor.time_estimate import measure_pace, pace_in_words
 from sparring.modalities.music_rolls import measures_of
 from sparring.training.settings import TrainSettings
 
@@ -35,7 +35,7 @@ def advise_music(data: str, training: TrainSettings) -> KindAdvice:
     found = music_difficulties(dataset, songs, len(keys), busy_machine(pace.share))
     settings = {**({"key": "C"} if len(keys) >= MANY_KEYS else {}), "minutes": training.minutes or MINUTES}
     pitched = [track.name for track in dataset.spec.tracks if not track.drums]
-    after = [f"Here ({pace.machine}): {two_figures(pace.samples_per_second)} phrases a second."]
+    after = [f"{pace_in_words(pace, 'phrases')}."]
     if len(pitched) > 1:
         given = train_command(RECIPE, data, {**settings, "given": pitched[0]})
         melody = train_command("midinet", data, {**settings, "melody": pitched[0]})

@@ -13,7 +13,7 @@ from sparring.data.orders.order_store import prepare_orders
 from sparring.health.diagnosis.finding import WEIGHTS
 from sparring.health.doctor.data_checks import Difficulty, busy_machine
 from sparring.health.doctor.kind_advice import KindAdvice
-from sparring.health.doctor.time_estimate import measure_pace, two_figures
+from sparring.health.doctor.time_estimate import measure_pace, pace_in_words
 from sparring.training.settings import TrainSettings
 
 RECIPE, MINUTES = "ecgan", 5
@@ -32,7 +32,7 @@ def advise_orders(data: str, roles: Mapping[str, str], training: TrainSettings) 
     after = (
         "ecgan learns who buys what and when, and draws the customers, seasons and prices of any product (sparring sample "
         "RUN --where product=...).",
-        f"Here ({pace.machine}): {two_figures(pace.samples_per_second)} lines a second.",
+        f"{pace_in_words(pace, 'lines')}.",
         f"If rows are no orders, it is a plain table: sparring train tabular-ar --data {shlex.quote(data)}",
     )
     settings = {**roles, "minutes": training.minutes or MINUTES}

@@ -13,7 +13,7 @@ from sparring.data.records.records_store import prepare_records
 from sparring.health.diagnosis.finding import WEIGHTS
 from sparring.health.doctor.data_checks import Difficulty, busy_machine
 from sparring.health.doctor.kind_advice import KindAdvice
-from sparring.health.doctor.time_estimate import duration, measure_pace, two_figures
+from sparring.health.doctor.time_estimate import duration, measure_pace, pace_in_words, two_figures
 from sparring.training.settings import TrainSettings
 
 RECIPE = "medgan"
@@ -34,12 +34,11 @@ def advise_records(source: str | os.PathLike[str], reading: RecordsReading, trai
     pace = measure_pace(recipes.get(RECIPE)(), dataset, training)
     found = record_difficulties(dataset, busy_machine(pace.share))
     settings = {**non_default(reading), "minutes": training.minutes or MINUTES}
-    codes, passes = len(dataset.spec.codes), pace.samples_per_second * 60 * settings["minutes"] / len(dataset)
+    codes, passes = len(dataset.spec.codes), pace.samples_in(settings["minutes"]) / len(dataset)
     sentence = f"{plural(len(dataset), 'patient', 'patients')}, {plural(codes, 'code', 'codes')}."
     after = (
         f"{RECIPE} learns which codes go together; medwgan is the same with a Wasserstein critic. Afterwards: sparring judge RUN",
-        f"Here ({pace.machine}): {two_figures(pace.samples_per_second)} patients a second, so {two_figures(passes)} passes "
-        f"through the records in {duration(settings['minutes'])}.",
+        f"{pace_in_words(pace, 'patients')}: {two_figures(passes)} passes through the records in {duration(settings['minutes'])}.",
     )
     return KindAdvice(data, len(dataset), sentence, notes, tuple(found), RECIPE, settings, after, pace, {"codes": codes})
 

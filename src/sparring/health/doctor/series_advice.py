@@ -14,7 +14,7 @@ from sparring.health.diagnosis.finding import WEIGHTS
 from sparring.health.doctor.data_checks import Difficulty, busy_machine
 from sparring.health.doctor.kind_advice import KindAdvice
 from sparring.health.doctor.series_command import recipe_for
-from sparring.health.doctor.time_estimate import measure_pace, two_figures
+from sparring.health.doctor.time_estimate import measure_pace, pace_in_words
 from sparring.training.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def advise_series(data: str, suggestion: "SeriesSuggestion", training: TrainSett
     )
     after = (
         REASONS[name],
-        f"Here ({pace.machine}): {two_figures(pace.samples_per_second)} windows a second.",
+        f"{pace_in_words(pace, 'windows')}.",
         f"If rows have nothing to do with each other, it is a plain table: sparring train tabular-ar --data {shlex.quote(data)}",
     )
     further = {"steps": steps, "series": suggestion.count}

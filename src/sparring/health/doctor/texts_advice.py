@@ -28,7 +28,7 @@ def advise_texts(data: str, training: TrainSettings) -> KindAdvice:
     sentence = (
         f"{len(dataset):,} {spec.cut.items} of {lengths.min()} to {lengths.max()} {spec.token_noun}, {len(spec.tokens):,} different ones."
     )
-    passes = pace.samples_per_second * 60 * minutes / len(dataset)
+    passes = pace.samples_in(minutes) / len(dataset)
     after = (
         "lm learns by likelihood, which GANs of texts rarely beat. Beside it: relgan and scratchgan, which are GANs, and latentgan, whose "
         "latents can be moved through. Afterwards: sparring judge RUN --temperatures 0.7 0.85 1.0",
