@@ -3,7 +3,7 @@ asked for.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -19,13 +19,13 @@ from sparring.data.orders.order_dataset import OrdersDataset
 from sparring.data.orders.order_reading import OrderReading
 from sparring.data.orders.order_store import prepare_orders
 from sparring.games.capabilities import HasDiscriminator, MakesOrders, Samples
-from sparring.games.orders_gan import OrdersGame, calibration
+from sparring.games.orders_gan import OrdersGame, new_calibration
 from sparring.games.step_context import StepContext
 from sparring.inference.pack import pack
 from sparring.losses.scoring_rules import vector_energy_score
 from sparring.metrics.orders.joint_shares import dependence
 from sparring.modalities.orders_probe import generated_lines
-from sparring.nets.orders import FULL, EntityVectors, OrderEmbeddings
+from sparring.nets.orders import FULL, Calibration, EntityVectors, OrderEmbeddings
 from support.orders import COLUMNS, COMMON, SMALL, log, write_log
 from support.runs import same_run
 
@@ -80,11 +80,10 @@ def test_a_choice_costs_the_cross_entropy_of_all_that_there_are() -> None:
 
 @pytest.mark.parametrize("name", ["customer", "product", "day"])
 def test_kinds_are_calibrated_to_how_often_they_come(name: str) -> None:
-    """A generator that makes one vector alone, which stands for one customer, product or day, gets the shares of all their kinds."""
+    """A generator that makes one vector alone, which is nearest to one customer, product or day, gets the shares of all their kinds."""
     game, data = game_of(calibration=0.1)
-    calibration = game.embeddings.calibration_of(name)
-    assert calibration is not None
-    shares, vector = calibration.shares, game.vectors_of(name)[0]
+    calibration = cast(Calibration, game.calibrations[name])
+    shares, vector = calibration.shares, 0.2 * game.vectors_of(name)[0]
     assert shares.sum().item() == pytest.approx(1)
     assert (shares > 0.1).sum() > 1
 
@@ -102,16 +101,28 @@ def test_kinds_are_calibrated_to_how_often_they_come(name: str) -> None:
     assert (drawn() - shares).abs().max() < 0.25 * before
 
 
-def test_runs_without_a_calibration_have_none() -> None:
-    game, data = game_of(calibration=0.0)
+@pytest.mark.parametrize("settings", [{"calibration": 0.0}, {"decoding": "nearest"}])
+def test_runs_without_a_calibration_have_none(settings: dict[str, Any]) -> None:
+    game, data = game_of(**settings)
     assert not [name for name in game.state_dict() if "calibration" in name]
     assert game.play_generator(context_of(game, data))
+
+
+def test_calibrations_are_averaged_with_the_generator_and_packed(trained: Path, tmp_path: Path) -> None:
+    """What samples are decoded by is what belongs to the averaged generator, also of a packed model."""
+    model = sparring.load(trained)
+    factors = {name: tensor for name, tensor in model.game.state_dict().items() if "log_factors" in name}
+    assert len(factors) == 3
+    assert any(tensor.any() for tensor in factors.values())
+    pack(trained, tmp_path / "model.safetensors")
+    packed = sparring.load(tmp_path / "model.safetensors").game.state_dict()
+    assert all(torch.equal(packed[name], tensor) for name, tensor in factors.items())
 
 
 def test_without_groups_kinds_are_by_how_often_they_come() -> None:
     roles = {role: column for role, column in COLUMNS.items() if "group" not in role}
     data, _ = prepare_orders(log(), OrderReading(**roles))
-    found = calibration(data.spec, "customer")
+    found = new_calibration(data.spec, "customer")
     counts = data.spec.counts_of("customer")
     for kind in np.unique(found.kind_of.numpy()):
         assert set(np.unique(counts[found.kind_of.numpy() == kind] >> int(kind))) == {1}

@@ -40,7 +40,7 @@ SEEN_COLD = 0.25
 WITHOUT_OWN = 0.3
 """Share of the lines of the first steps in which customers or products are known by their group alone."""
 CALIBRATED = 128
-"""Number of lines of a batch that kinds of customers, products and days are calibrated by."""
+"""Largest number of lines of a batch that kinds of customers, products and days are calibrated by."""
 MOST_COMPARED = 2**24
 """Number of distances of vectors that are computed at once."""
 
@@ -68,11 +68,16 @@ class OrdersGame(TwoPlayerGame):
         self.latest: tuple[Streams, Tensor, Tensor] | None = None
         self.own_output: Tensor | None = None
         first = settings.embedding_steps
+        calibrated = bool(settings.calibration) and settings.decoding == "bayes"
+        self.calibrations = nn.ModuleDict({name: new_calibration(spec, name) for name in spec.sizes} if calibrated else {})
         learner = Player("embeddings", ("embeddings",), settings.optimizer_maker(settings.embedding_rate), after_step=self.fix_vectors)
-        self.players = (learner, *self.players)
+        generator_player, discriminator_player = self.players
+        if calibrated:  # with the generator, whose moving average they belong to
+            generator_player = replace(generator_player, networks=("generator", "calibrations"))
+        self.players = (learner, generator_player, discriminator_player)
         adversaries = (Turn(each.name, each.player, each.play, each.repeat, start=first) for each in self.turns)
         self.turns = (Turn("embeddings", "embeddings", self.play_embeddings, stop=first), *adversaries)
-        self.sampling_networks = ("generator", "embeddings")
+        self.sampling_networks = ("generator", "embeddings", *(("calibrations",) if calibrated else ()))
 
     @property
     def orders_spec(self) -> OrdersSpec:
@@ -177,8 +182,8 @@ class OrdersGame(TwoPlayerGame):
 
     def log_priors(self, name: str) -> Float[Tensor, " k"]:
         """Logarithm of how likely each customer, product or day is before its vector is seen: its share, calibrated."""
-        shares, calibration = self.log_shares[name].to(self.device), self.embeddings.calibration_of(name)
-        return shares if calibration is None else shares + calibration()
+        shares = self.log_shares[name].to(self.device)
+        return shares + self.calibrations[name]() if name in self.calibrations else shares
 
     # ------------------------------------------------------------------------------------------------------------- the game
 
@@ -249,8 +254,7 @@ class OrdersGame(TwoPlayerGame):
     def play_generator(self, context: StepContext) -> Losses:
         """See TwoPlayerGame."""
         losses = super().play_generator(context)
-        if self.settings.calibration:
-            self.calibrate(context)
+        self.calibrate(context)
         return losses
 
     @torch.no_grad()
@@ -260,10 +264,10 @@ class OrdersGame(TwoPlayerGame):
         """
         assert self.own_output is not None
         known, codes = self.known_parts(context)[0], self.orders_spec.codes_of(context.batch.samples)[0]
-        for name in self.orders_spec.sizes:
-            calibration = self.embeddings.calibration_of(name)
-            assert calibration is not None
-            unknown = torch.nonzero(~known[:, self.names.index(name)])[:CALIBRATED, 0]
+        for name, calibration in self.calibrations.items():
+            assert isinstance(calibration, Calibration)
+            lines = min(CALIBRATED, max(1, MOST_COMPARED // self.orders_spec.sizes[name]))
+            unknown = torch.nonzero(~known[:, self.names.index(name)])[:lines, 0]
             chances = self.closeness(name, self.own_output[unknown][:, self.blocks[name]]).softmax(dim=1)
             calibration.step(self.settings.calibration, chances, codes[name][unknown])
 
@@ -383,14 +387,15 @@ def entity_vectors(spec: OrdersSpec, name: Literal["customer", "product"], size:
     """New vectors of customers or products."""
     entities = spec.customers if name == "customer" else spec.products
     assert entities is not None
-    levels = torch.from_numpy(spec.log_levels) if name == "product" else torch.zeros(len(entities.names))
-    group_of = torch.from_numpy(np.asarray(entities.group_of, np.int64))  # by numpy, for games are also built on a device without memory
+    # by numpy, for games are also built on a device without memory
+    levels = torch.from_numpy(spec.log_levels if name == "product" else np.zeros(len(entities.names), np.float32))
+    group_of = torch.from_numpy(np.asarray(entities.group_of, np.int64))
     found = EntityVectors(group_of, levels, len(entities.groups) + 1, size)
     found.begin_at(torch.from_numpy(entities.shares))
     return found
 
 
-def calibration(spec: OrdersSpec, name: str) -> Calibration:
+def new_calibration(spec: OrdersSpec, name: str) -> Calibration:
     """A calibration of customers or products by group or, where there are no groups, by how often they come, as powers of two; of days by
     month.
     """

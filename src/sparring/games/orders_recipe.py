@@ -60,6 +60,8 @@ class OrdersRecipe(AdversarialSettings):
             found.append("augment is for images. Leave it out.")
         if self.condition != "none":
             found.append("condition is for classes, and orders have none: ask for lines of a product with --where, when you sample.")
+        if self.decoding != "bayes" and self.calibration != type(self).calibration:
+            found.append("calibration only works with decoding='bayes'. Set that too, or leave it out.")
         if self.minibatch_deviation:
             found.append("minibatch_deviation is for images. Leave it out.")
         return found

@@ -10,8 +10,8 @@ from torch.nn.functional import cross_entropy, leaky_relu, relu
 
 FULL = 2048
 """Lists with more entries than this are compared with those of the batch alone."""
-LEAST_SHARE = 1e-3
-"""Kinds with a smaller share of the lines are calibrated as if they had this one."""
+LEAST_SHARE, MOST_CALIBRATED = 0.01, 5.0
+"""Kinds with a smaller share of the lines are calibrated as if they had this one; and the largest factor, as a logarithm."""
 
 
 class EntityVectors(nn.Module):
@@ -92,18 +92,14 @@ class Calibration(nn.Module):
         real = torch.bincount(kind_of[codes], minlength=len(drawn))
         off = (real - drawn) / max(1, len(codes))
         self.log_factors += rate * off / self.shares.to(codes.device).clamp_min(LEAST_SHARE)
+        self.log_factors.clamp_(-MOST_CALIBRATED, MOST_CALIBRATED)
 
 
 class OrderEmbeddings(nn.Module):
-    """Vectors from a log: of who buys what, what follows what, and when and for how much things are bought; and calibrations of how often
-    generated ones stand for each kind.
-    """
+    """Vectors from a log: of who buys what, what follows what, and when and for how much things are bought."""
 
-    def __init__(
-        self, entities: dict[str, EntityVectors], targets: int, size: int, calibrations: dict[str, Calibration] | None = None
-    ) -> None:
+    def __init__(self, entities: dict[str, EntityVectors], targets: int, size: int) -> None:
         super().__init__()
-        self.calibrations = nn.ModuleDict(calibrations or {})
         self.entities = nn.ModuleDict(entities)
         self.heads = nn.ModuleDict({name: nn.Linear(size, targets) for name in entities})
         self.following = nn.Linear(size, size)
@@ -112,12 +108,6 @@ class OrderEmbeddings(nn.Module):
         """The vectors of "customer" or "product"."""
         found = self.entities[name]
         assert isinstance(found, EntityVectors)
-        return found
-
-    def calibration_of(self, name: str) -> Calibration | None:
-        """The calibration of customers, products or days, if there is one."""
-        found = dict(self.calibrations.items()).get(name)
-        assert found is None or isinstance(found, Calibration)
         return found
 
     def choice_loss(

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from sparring.core.settings_checks import Ranges
 from sparring.data.orders.order_spec import OrdersSpec
-from sparring.games.orders_gan import OrdersGame, calibration, entity_vectors, part_width
+from sparring.games.orders_gan import OrdersGame, entity_vectors, part_width
 from sparring.games.orders_recipe import OrdersRecipe
 from sparring.losses.objectives import ObjectiveName
 from sparring.nets import orders as nets
@@ -67,8 +67,7 @@ class EcGAN(OrdersRecipe):
         width = sum(part_width(name, self.embedding_size) for name in parts)
         generator = nets.VectorGenerator(self.latent_size, width + len(parts), width, self.generator_hidden, self.layers)
         discriminator = nets.VectorCritic(self.packing * (width + len(parts)), self.discriminator_hidden)
-        calibrations = {name: calibration(spec, name) for name in spec.sizes} if self.calibration else None
-        embeddings = nets.OrderEmbeddings(entities, targets, self.embedding_size, calibrations)
+        embeddings = nets.OrderEmbeddings(entities, targets, self.embedding_size)
         return OrdersGame(spec, embeddings, generator, discriminator, self)
 
 

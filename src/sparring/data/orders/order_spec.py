@@ -46,6 +46,8 @@ class Entities:
         found = cls(tuple(map(str, value["names"])), counts, tuple(map(str, value["groups"])), group_of)
         if not len(found.names) == len(found.counts) == len(found.group_of):
             raise ValueError("each has a count and a group")
+        if not all(0 <= group <= len(found.groups) for group in found.group_of):
+            raise ValueError("groups are those that are named, or one more")
         return found
 
     @property
