@@ -81,7 +81,7 @@ def test_a_choice_costs_the_cross_entropy_of_all_that_there_are() -> None:
 @pytest.mark.parametrize("name", ["customer", "product", "day"])
 def test_kinds_are_calibrated_to_how_often_they_come(name: str) -> None:
     """A generator that makes one vector alone, which is nearest to one customer, product or day, gets the shares of all their kinds."""
-    game, data = game_of(calibration=0.1)
+    game, data = game_of(calibration=0.05)
     calibration = cast(Calibration, game.calibrations[name])
     shares, vector = calibration.shares, 0.2 * game.vectors_of(name)[0]
     assert shares.sum().item() == pytest.approx(1)
@@ -93,7 +93,7 @@ def test_kinds_are_calibrated_to_how_often_they_come(name: str) -> None:
 
     before = (drawn() - shares).abs().max()
     assert before > 0.1
-    for step in range(600):
+    for step in range(800):
         batch = data.batch(np.random.default_rng(step).integers(0, len(data), 256))
         game.own_output = torch.zeros(256, game.width)
         game.own_output[:, game.blocks[name]] = vector
