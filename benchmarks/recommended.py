@@ -139,7 +139,10 @@ def main() -> None:
                     judged = sparring.judge(run, test, samples=asked.samples)
                 scores = {score: judged[score].value for score in ("FD-lite0", "precision", "recall", "coverage")}
                 found.setdefault(name, []).append(scores["FD-lite0"])
-                print(json.dumps({"name": name, "seed": seed, "images": shown, **scores}), flush=True)
+                print(
+                    json.dumps({"name": name, "seed": seed, "size": asked.size, "augment": asked.augment, "images": shown, **scores}),
+                    flush=True,
+                )
     print("\n| configuration | FD-lite0, mean | of each seed |\n|---|---|---|")
     for name, values in found.items():
         print(f"| {name} | {statistics.mean(values):.1f} | {', '.join(f'{value:.1f}' for value in values)} |")

@@ -334,7 +334,7 @@ def test_time_counts_what_is_learned_before_the_game() -> None:
     for seconds in (3, 6, 7, 8, 10):
         assert pace.minutes_for(pace.samples_in(seconds / 60)) * 60 == pytest.approx(seconds)
     assert Pace(10.0, None, "").samples_in(0.5) == 300
-    assert pace_in_words(pace, "lines") == "Here (1 thread, float32): 10 lines a second in the game, which begins after about 1 minute"
+    assert pace_in_words(pace, "lines") == "Here (1 thread, float32): 10 lines a second in the game, which begins after less than a minute"
 
 
 def test_phases_are_those_in_which_the_same_turns_are_played() -> None:

@@ -60,7 +60,7 @@ def test_valid_molecules_that_are_all_the_same_are_a_collapse() -> None:
 
 
 def test_generators_of_graphs_get_the_gradients_that_hold() -> None:
-    """What the benchmark found: straight-through gradients lose valences, and two critic steps for five a third of the variety."""
+    """As docs/benchmarks/molecules.md has it."""
     adversarial = {"discriminator_steps": 5, "choice_temperature": 1.0, "objective": "wasserstein"}
     alike = diagnosed(Fixed(DATA.texts()[:1]), choice="gumbel", **adversarial)["molecules alike"]
     assert [action.split(":")[0] for action in alike] == [

@@ -11,6 +11,7 @@ from scipy.stats import chisquare
 
 from sparring.core.random_streams import Streams
 from sparring.data.sequences.sequence_dataset import SequenceDataset
+from sparring.games import molecule_graphs
 from sparring.games.molecule_graphs import GraphCodes, MoleculeGraphGame
 from sparring.games.molecule_rewards import rewards_of, within
 from sparring.games.recipe import check
@@ -119,6 +120,13 @@ def test_whole_choices_have_the_gradient_of_the_softmax() -> None:
     assert torch.allclose(logits.grad[0, 0], jacobian @ weight, atol=1e-6)
 
 
+def test_graphs_of_single_atoms_are_learned_too() -> None:
+    data = dataset(["C", "N", "O"], notation="graph")
+    losses = game_of(data).play_generator(context_of(data, 3))
+    losses["adversarial"].mean().backward()
+    assert losses["adversarial"].isfinite().all()
+
+
 def test_valences_are_seen() -> None:
     """Means over neighbors are the same in a chain of five carbons and in a star of them."""
     shape = GraphShape(5, 2, 4)
@@ -140,10 +148,16 @@ def pairs() -> SequenceDataset:
     return dataset(["C", "N", "CC", "CN", "C=C", "C#N", "NN", "C=N"], notation="graph")
 
 
-@pytest.mark.parametrize("settings", [{}, {"packing": 2}, {"reward": "qed", "reward_weight": 3.0}, {"objective": "relativistic"}])
-def test_alternatives_have_the_gradient_of_the_expected_loss(pairs: SequenceDataset, settings: dict[str, Any]) -> None:
+@pytest.mark.parametrize("places", [(1, 1), (9, 9)])
+@pytest.mark.parametrize(
+    "settings", [{}, {"packing": 2, "objective": "relativistic"}, {"reward": "qed", "reward_weight": 3.0, "packing": 2}]
+)
+def test_alternatives_have_the_gradient_of_the_expected_loss(
+    pairs: SequenceDataset, settings: dict[str, Any], places: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All graphs of two atoms are listed, with their chances, for a generator that does not look at its latent."""
-    n, packing = 32768, settings.get("packing", 1)
+    monkeypatch.setattr(molecule_graphs, "ALTERNATIVES", places)
+    n, packing = 49152, settings.get("packing", 1)
     game = game_of(pairs, batch_size=n, **settings)
     shape, head = game.graphs.shape, cast(torch.nn.Linear, game.generator.layers[-1])
     assert shape.atoms == 2
@@ -161,10 +175,10 @@ def test_alternatives_have_the_gradient_of_the_expected_loss(pairs: SequenceData
     bias = head.bias.detach().clone().requires_grad_()
     logits = shape.split(bias[None])
     chances = [each.softmax(dim=2)[0] for each in logits]
-    places = [chances[0][0], chances[0][1], chances[1][0]]
-    listed = list(itertools.product(*(range(len(place)) for place in places)))
-    rows = torch.stack([torch.cat([torch.eye(len(place))[kind] for place, kind in zip(places, kinds, strict=True)]) for kinds in listed])
-    chance = torch.stack([torch.stack([place[kind] for place, kind in zip(places, kinds, strict=True)]).prod() for kinds in listed])
+    both = [chances[0][0], chances[0][1], chances[1][0]]
+    listed = list(itertools.product(*(range(len(place)) for place in both)))
+    rows = torch.stack([torch.cat([torch.eye(len(place))[kind] for place, kind in zip(both, kinds, strict=True)]) for kinds in listed])
+    chance = torch.stack([torch.stack([place[kind] for place, kind in zip(both, kinds, strict=True)]).prod() for kinds in listed])
     packs = list(itertools.product(range(len(rows)), repeat=packing))
     together = torch.tensor(packs)
     real = game.discriminate(game.rows_of_samples(batch.samples[:packing])[None], None)[0]
@@ -172,7 +186,7 @@ def test_alternatives_have_the_gradient_of_the_expected_loss(pairs: SequenceData
         made = game.discriminate(rows[together], None)[0]
         losses = game.objective.generator(real.expand(len(made)), made)["adversarial"]
         if "reward" in settings:
-            losses = losses - 3.0 * game.rewarder(rows[together])[:, 0]
+            losses = losses - 3.0 * game.rewarder(rows[:, None])[:, 0][together].mean(dim=1)
     (chance[together].prod(dim=1) * losses).sum().backward()
     assert bias.grad is not None
     assert bias.grad.abs().max() > 0.01

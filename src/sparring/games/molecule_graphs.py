@@ -138,13 +138,16 @@ class MoleculeGraphGame(TwoPlayerGame):
             return super().play_generator(context)
         context, packing = self.at_current_level(context), self.own.packing
         latents = self.latents(context.streams, context.batch_size)
-        packs = self.rows(latents).detach().view(-1, packing, self.graphs.shape.width)
+        logits_of_parts = self.kinds_logits(latents)
+        packs = self.drawn(logits_of_parts, latents).detach().view(-1, packing, self.graphs.shape.width)
         every = torch.arange(len(packs), device=packs.device)
         which = context.streams.integers("alternatives", packing, len(packs))
         losses = self.losses_on(packs, context)
-        for part, logits in enumerate(self.kinds_logits(latents)):
+        for part, logits in enumerate(logits_of_parts):
             count, kinds = logits.shape[1:]
             some = min(count, ALTERNATIVES[part])
+            if not some:  # single atoms have no bonds
+                continue
             places = context.streams.uniform(f"places/{part}", len(packs), count).argsort(dim=1)[:, :some]
             found = self.losses_on(self.alternatives(packs, which, part, places), context)
             chances = logits.softmax(dim=2)[every * packing + which].gather(1, places[:, :, None].expand(-1, -1, kinds))
@@ -156,7 +159,7 @@ class MoleculeGraphGame(TwoPlayerGame):
     def alternatives(
         self, packs: Float[Tensor, "packs packed width"], which: Int64[Tensor, " packs"], part: int, places: Int64[Tensor, "packs some"]
     ) -> Float[Tensor, "all packed width"]:
-        """Packs of which one graph has, at one of its places, each kind in turn: of atoms (part 0) or of bonds (part 1)."""
+        """Packs of which one graph (`which`) has, at one of some of its places, each kind in turn: of atoms (part 0) or bonds (part 1)."""
         every = torch.arange(len(packs), device=packs.device)
         kinds = self.graphs.shape.split(packs[every, which])
         others = with_other_kinds(kinds[part], places)
@@ -170,16 +173,17 @@ class MoleculeGraphGame(TwoPlayerGame):
 
     @torch.no_grad()
     def losses_on(self, packs: Float[Tensor, "packs packed width"], context: StepContext) -> dict[str, Float[Tensor, " packs"]]:
-        """What the generator minimizes on packs of graphs."""
-        logits = self.discriminate(packs, None)[0]
-        real = logits
-        if self.objective.compares:
-            real = self.discriminate(pack_samples(context.batch.samples, self.own.packing), None)[0]
-            real = real.repeat_interleave(len(packs) // len(real))
-        losses = dict(self.objective.generator(real, logits))
-        if self.own.reward != "none":
-            foretold = self.rewarder(packs.flatten(0, 1)[:, None])[:, 0].to(logits.dtype)
-            losses["reward"] = -self.own.reward_weight * foretold.view(len(packs), -1).mean(dim=1)
+        """What the generator minimizes on packs of graphs, in full precision, for gradients are differences of it."""
+        with torch.autocast(packs.device.type, enabled=False):
+            logits = self.discriminate(packs, None)[0]
+            real = logits
+            if self.objective.compares:
+                real = self.discriminate(pack_samples(context.batch.samples, self.own.packing), None)[0]
+                real = real.repeat_interleave(len(packs) // len(real))
+            losses = dict(self.objective.generator(real, logits))
+            if self.own.reward != "none":
+                foretold = self.rewarder(packs.flatten(0, 1)[:, None])[:, 0]
+                losses["reward"] = -self.own.reward_weight * foretold.view(len(packs), -1).mean(dim=1)
         return losses
 
     def play_rewarder(self, context: StepContext) -> Losses:
@@ -220,8 +224,13 @@ class MoleculeGraphGame(TwoPlayerGame):
 
     def rows(self, latents: Float[Tensor, "n latent"]) -> Float[Tensor, "n width"]:
         """The rows of generated graphs, which can be differentiated."""
+        return self.drawn(self.kinds_logits(latents), latents)
+
+    def drawn(
+        self, logits: tuple[Float[Tensor, "n atoms kinds"], Float[Tensor, "n pairs bonds"]], latents: Float[Tensor, "n latent"]
+    ) -> Float[Tensor, "n width"]:
+        """Rows that are drawn by these logits, with the random numbers of latents."""
         shape, gumbel = self.graphs.shape, self.own.choice != "softmax"
-        logits = self.kinds_logits(latents)
         chances = shape.split(latents[:, self.own.latent_size :]) if gumbel else (None, None)
         return shape.joined(*(chosen(*each, self.own.choice_temperature, hard=gumbel) for each in zip(logits, chances, strict=True)))
 

@@ -141,7 +141,7 @@ class Generator(StagedGenerator):
 
 
 class Discriminator(StagedDiscriminator):
-    """From an image to a logit, or to its product with a class."""
+    """From an image to a logit, or to the product of features with an embedding of the class."""
 
     def __init__(
         self,

@@ -174,10 +174,12 @@ def against_alike_sequences(record: Record) -> tuple[Remedy, ...]:
 
 def choices_of_graphs(record: Record) -> list[Remedy]:
     """The gradients of a generator of graphs; nothing if it has them already."""
-    if record.settings.get("choice", "alternatives") == "alternatives":
+    settings = record.settings
+    refused = any(settings.get(name) for name in ("minibatch_deviation", "unroll", "input_noise"))
+    if settings.get("choice", "alternatives") == "alternatives" or refused or settings.get("objective") == "relativistic-average":
         return []
     action = "Learn from what the discriminator says of graphs with other atoms and bonds at single places."
-    temperature = {} if record.settings.get("choice_temperature", 1.0) == 1 else {"choice_temperature": 1.0}
+    temperature = {} if settings.get("choice_temperature", 1.0) == 1 else {"choice_temperature": 1.0}
     return [Remedy(action=action, settings={"choice": "alternatives", **temperature})]
 
 

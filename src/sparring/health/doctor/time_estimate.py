@@ -59,9 +59,12 @@ class Pace:
 class Stopwatch(Callback):
     """Times steps until the pace is known."""
 
-    def __init__(self, cycle: int, first_step: int = 0, end: int = 0) -> None:
-        self.begins, self.end, self.step = first_step + WARM_UP_STEPS, end, 0
-        """Of the steps: the first that is timed, the one that the phase ends before (0: it has no end), and the next."""
+    def __init__(self, cycle: int, first_step: int = 0, end: int | None = None) -> None:
+        self.begins = first_step + WARM_UP_STEPS
+        """The first step that is timed."""
+        self.end = end
+        """The step that the phase ends before, if it ends."""
+        self.step = first_step
         self.cycle = cycle
         """Steps from one lazy penalty to the next: whole cycles are timed, if there is time for one."""
         self.marks: list[tuple[float, int]] = []
@@ -75,7 +78,9 @@ class Stopwatch(Callback):
 
     def is_done(self) -> bool:
         """Whether enough steps were timed, or the phase is over."""
-        return len(self.marks) > 1 and (self.marks[-1][0] - self.marks[0][0] > TIMED_SECONDS or 0 < self.end <= self.step)
+        return len(self.marks) > 1 and (
+            self.marks[-1][0] - self.marks[0][0] > TIMED_SECONDS or (self.end is not None and self.step >= self.end)
+        )
 
     @property
     def samples_per_second(self) -> float:
@@ -98,8 +103,9 @@ def measure_pace(recipe: Recipe, store: PreparedDataset | Pairs, settings: Train
         context = TrainingContext(store, recipe, replace(settings, minutes=None), fabric)
         began, used, phases = time.monotonic(), time.process_time(), list[tuple[int, float]]()
         for first_step, steps in phases_of(state.game):
-            shown = state.progress.real_samples = sum(before for before, _ in phases)
-            state.progress.step, stopwatch = first_step, Stopwatch(recipe.steps_per_cycle, first_step, first_step + steps if steps else 0)
+            shown = sum(before for before, _ in phases)
+            state.progress.step, state.progress.real_samples = first_step, shown
+            stopwatch = Stopwatch(recipe.steps_per_cycle, first_step, first_step + steps if steps else None)
             train(state, context, [stopwatch], stopwatch.is_done)
             in_a_step = (state.progress.real_samples - shown) // (state.progress.step - first_step)
             phases.append((steps * in_a_step, stopwatch.samples_per_second))
@@ -135,7 +141,7 @@ def pace_in_words(pace: Pace, samples: str) -> str:
     if not pace.before:
         return found
     minutes = pace.minutes_for(sum(shown for shown, _ in pace.before))
-    return f"{found} in the game, which begins after about {duration(minutes)}"
+    return f"{found} in the game, which begins after {'less than a minute' if minutes < 1 else f'about {duration(minutes)}'}"
 
 
 def duration(minutes: float) -> str:
