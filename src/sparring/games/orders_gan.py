@@ -39,8 +39,8 @@ SEEN_COLD = 0.25
 """Share of the lines with a known product in which it is known by its group and price alone, as new products are."""
 WITHOUT_OWN = 0.3
 """Share of the lines of the first steps in which customers or products are known by their group alone."""
-CALIBRATED = 128
-"""Largest number of lines of a batch that kinds of customers, products and days are calibrated by."""
+CALIBRATED_EVERY, CALIBRATED = 4, 128
+"""Every how many steps kinds of customers, products and days are calibrated, and by how many lines of the batch at most."""
 MOST_COMPARED = 2**24
 """Number of distances of vectors that are computed at once."""
 
@@ -254,7 +254,8 @@ class OrdersGame(TwoPlayerGame):
     def play_generator(self, context: StepContext) -> Losses:
         """See TwoPlayerGame."""
         losses = super().play_generator(context)
-        self.calibrate(context)
+        if not context.step % CALIBRATED_EVERY:
+            self.calibrate(context)
         return losses
 
     @torch.no_grad()
