@@ -120,6 +120,7 @@ def test_whole_choices_have_the_gradient_of_the_softmax() -> None:
     assert torch.allclose(logits.grad[0, 0], jacobian @ weight, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 def test_graphs_of_single_atoms_are_learned_too() -> None:
     data = dataset(["C", "N", "O"], notation="graph")
     losses = game_of(data).play_generator(context_of(data, 3))
