@@ -28,6 +28,7 @@ from sparring.metrics.molecules.token_ngrams import draw_from_ngrams
 
 PAPER: dict[str, Any] = {
     "choice": "gumbel", "bond_counts": False, "latent_size": 32, "convolutions": (64, 32), "graph_features": 128, "betas": (0.0, 0.9),
+    "constant_rate_samples": 10**9,
 }  # fmt: skip
 """The networks and gradients of De Cao and Kipf 2018."""
 ROWS: dict[str, tuple[str, str, dict[str, Any]]] = {
