@@ -142,14 +142,14 @@ class MoleculeGraphGame(TwoPlayerGame):
         packs = self.drawn(logits_of_parts, latents).detach().view(-1, packing, self.graphs.shape.width)
         every = torch.arange(len(packs), device=packs.device)
         which = context.streams.integers("alternatives", packing, len(packs))
-        losses = self.losses_on(packs, context)
+        losses = self.losses_on(packs, packs.flatten(0, 1), context)
         for part, logits in enumerate(logits_of_parts):
             count, kinds = logits.shape[1:]
             some = min(count, ALTERNATIVES[part])
             if not some:  # single atoms have no bonds
                 continue
             places = context.streams.uniform(f"places/{part}", len(packs), count).argsort(dim=1)[:, :some]
-            found = self.losses_on(self.alternatives(packs, which, part, places), context)
+            found = self.losses_on(*self.alternatives(packs, which, part, places), context)
             chances = logits.softmax(dim=2)[every * packing + which].gather(1, places[:, :, None].expand(-1, -1, kinds))
             for name, values in found.items():
                 expected = packing * count / some * (chances * values.view_as(chances)).sum(dim=(1, 2))
@@ -158,8 +158,10 @@ class MoleculeGraphGame(TwoPlayerGame):
 
     def alternatives(
         self, packs: Float[Tensor, "packs packed width"], which: Int64[Tensor, " packs"], part: int, places: Int64[Tensor, "packs some"]
-    ) -> Float[Tensor, "all packed width"]:
-        """Packs of which one graph (`which`) has, at one of some of its places, each kind in turn: of atoms (part 0) or bonds (part 1)."""
+    ) -> tuple[Float[Tensor, "all packed width"], Float[Tensor, "all width"]]:
+        """Packs of which one graph (`which`) has, at one of some of its places, each kind in turn: of atoms (part 0) or bonds (part 1).
+        And these graphs.
+        """
         every = torch.arange(len(packs), device=packs.device)
         kinds = self.graphs.shape.split(packs[every, which])
         others = with_other_kinds(kinds[part], places)
@@ -169,11 +171,15 @@ class MoleculeGraphGame(TwoPlayerGame):
         rows = self.graphs.shape.joined(*(each.flatten(0, 2) for each in all_kinds))
         changed = packs.repeat_interleave(several.numel(), dim=0)
         changed[torch.arange(len(changed), device=packs.device), which.repeat_interleave(several.numel())] = rows
-        return changed
+        return changed, rows
 
     @torch.no_grad()
-    def losses_on(self, packs: Float[Tensor, "packs packed width"], context: StepContext) -> dict[str, Float[Tensor, " packs"]]:
-        """What the generator minimizes on packs of graphs, in full precision, for gradients are differences of it."""
+    def losses_on(
+        self, packs: Float[Tensor, "packs packed width"], rewarded: Float[Tensor, "n width"], context: StepContext
+    ) -> dict[str, Float[Tensor, " packs"]]:
+        """What the generator minimizes on packs of graphs, in full precision, for gradients are differences of it. `rewarded`: all graphs
+        of the packs, or of each the one that differs.
+        """
         with torch.autocast(packs.device.type, enabled=False):
             logits = self.discriminate(packs, None)[0]
             real = logits
@@ -182,8 +188,8 @@ class MoleculeGraphGame(TwoPlayerGame):
                 real = real.repeat_interleave(len(packs) // len(real))
             losses = dict(self.objective.generator(real, logits))
             if self.own.reward != "none":
-                foretold = self.rewarder(packs.flatten(0, 1)[:, None])[:, 0]
-                losses["reward"] = -self.own.reward_weight * foretold.view(len(packs), -1).mean(dim=1)
+                foretold = self.rewarder(rewarded[:, None])[:, 0].view(len(packs), -1)
+                losses["reward"] = -self.own.reward_weight * foretold.sum(dim=1) / self.own.packing
         return losses
 
     def play_rewarder(self, context: StepContext) -> Losses:
