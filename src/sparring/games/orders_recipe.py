@@ -47,8 +47,8 @@ class OrdersRecipe(AdversarialSettings):
     """Weight of the energy score of two lines of the same known parts (Gneiting and Raftery 2007), which draws what is generated of a
     product or a customer towards the real distribution. 0: none."""
     calibration: float = 0.05
-    """How fast kinds of customers, products (groups) and days (months) become likelier that are drawn too seldom: the share of what is
-    missing that every fourth step adds. 0: never."""
+    """How fast kinds of customers, products (groups) and days (months) become likelier that come too seldom: the share of what is missing
+    that every fourth step adds. 0: never."""
     decoding: Literal["bayes", "nearest"] = "bayes"
     """How generated vectors become customers, products and days. bayes: at random by Bayes' rule, by how near and how frequent each is.
     nearest: the nearest one, which gives hubs the lines of rare ones."""
