@@ -252,9 +252,9 @@ class OrdersGame(TwoPlayerGame):
         return self.orders_spec.join(codes, scores)
 
     def play_generator(self, context: StepContext) -> Losses:
-        """See TwoPlayerGame."""
+        """See TwoPlayerGame. What it generated calibrates the decoding, too."""
         losses = super().play_generator(context)
-        if not context.step % CALIBRATED_EVERY:
+        if self.calibrations and not context.step % CALIBRATED_EVERY:
             self.calibrate(context)
         return losses
 

@@ -105,5 +105,5 @@ class Discriminator(StagedDiscriminator):
         self.embed = scaled(nn.Linear(classes, class_size, bias=False), 1 / math.sqrt(class_size)) if classes else None
 
     def features(self, maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n outputs"]:
-        """See StagedDiscriminator."""
+        """See StagedDiscriminator: linear in all places and channels."""
         return self.head(maps.permute(0, 2, 3, 1).flatten(1))

@@ -166,5 +166,5 @@ class Discriminator(StagedDiscriminator):
         self.embed = scaled(nn.Linear(classes, class_size, bias=False), 1 / math.sqrt(class_size)) if classes else None
 
     def features(self, maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n outputs"]:
-        """See StagedDiscriminator."""
+        """See StagedDiscriminator: from each channel a weighted sum over places, then linear."""
         return self.head(self.basis(maps).flatten(1))
