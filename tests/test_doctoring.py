@@ -32,7 +32,7 @@ from sparring.health.doctor.time_estimate import Pace, Stopwatch, measure_pace, 
 from sparring.health.measurements import HealthMeasurements
 from sparring.losses.objectives import Losses
 from sparring.recipes.cgan import CGAN
-from sparring.recipes.dcgan import DCGAN
+from sparring.recipes.r3gan import R3GAN
 from sparring.recipes.stylegan2 import StyleGAN2
 from sparring.runs.run_progress import FIRST_LOOK
 from sparring.training.session import resolve
@@ -171,7 +171,7 @@ def test_shuffled_labels(write: Write) -> None:
     assert advice.recipe == "cgan"
     advice = doctor(write(images, np.random.default_rng(0).permutation(labels)), device="cpu")
     assert "by chance it would in 50%" in {one.name: one for one in advice.difficulties}["uninformative labels"].description
-    assert advice.recipe == "dcgan"
+    assert advice.recipe == "r3gan"
     assert "images do not show them" in advice.reason
 
 
@@ -259,20 +259,12 @@ def test_recommendations() -> None:
     pets, plain = ImageSpec(32, 32, 3, ("cat", "dog")), ImageSpec(32, 32, 3)
     assert recommend(pets, measured(), "cpu").recipe == CGAN(width=32)
     assert recommend(pets, measured(500), "cpu").recipe == CGAN(width=32, augment="diffaugment")
-    assert isinstance(recommend(pets, measured(99), "cpu").recipe, DCGAN)  # fewer than fifty of each
+    assert isinstance(recommend(pets, measured(99), "cpu").recipe, R3GAN)  # fewer than fifty of each
     assert not isinstance(recommend(pets, measured(99), "cpu").recipe, CGAN)
     assert not isinstance(recommend(pets, measured(agreement=0.5), "cpu").recipe, CGAN)
-    assert recommend(plain, measured(), "cpu").recipe == DCGAN(
-        width=32,
-        batch_size=64,
-        objective="relativistic",
-        learning_rate=1e-3,
-        betas=(0.0, 0.99),
-        r1=0.05,
-        r2=0.05,
-        penalty_every=4,
-        discriminator_norm="none",
-    )
+    assert recommend(plain, measured(), "cpu").recipe == R3GAN()
+    assert recommend(ImageSpec(8, 8, 3, ("cat", "dog")), measured(), "cpu").recipe == R3GAN(condition="projection"), "too small for cgan"
+    assert recommend(ImageSpec(128, 128, 3), measured(500), "cpu").recipe == R3GAN(augment="diffaugment")
     as_for_cifar: dict[str, Any] = {"style_mixing": 0.0, "path_length": 0.0, "discriminator_architecture": "orig"}
     assert recommend(pets, measured(), "cuda").recipe == StyleGAN2(condition="projection", augment="ada", mapping_layers=2, **as_for_cifar)
     assert recommend(plain, measured(30_000), "cuda").recipe == StyleGAN2(mapping_layers=2, **as_for_cifar)
@@ -289,7 +281,7 @@ def test_sides_that_nothing_suits(height: int, width: int, near: str) -> None:
 def test_rectangles_are_advised_on_as_squares_of_as_many_pixels() -> None:
     wide, square = (recommend(ImageSpec(*sides, 3), measured(), "cpu") for sides in ((32, 128), (64, 64)))
     assert wide == square
-    assert recommend(ImageSpec(8, 12, 3), measured(), "cpu").reason.startswith("StyleGAN2 also generates images of 12x8.")
+    assert recommend(ImageSpec(512, 384, 3), measured(), "cpu").reason.startswith("StyleGAN2 also generates images of 384x512.")
 
 
 class StoppedError(SparringError):
@@ -311,7 +303,7 @@ def test_the_command_asks_for_what_is_recommended(labeled: bool, write: Write, m
     monkeypatch.setattr("sparring.api.train", train)
     with pytest.raises(SystemExit):
         main.main(shlex.split(advice.command)[1:])
-    assert isinstance(asked["recipe"], CGAN if labeled else DCGAN)
+    assert isinstance(asked["recipe"], CGAN if labeled else R3GAN)
     assert asked["data"] == advice.data
     assert {name: asked[name] for name in advice.settings} == advice.settings
     recipe = recommend(advice.spec, advice.measurements, "cpu").recipe
@@ -320,7 +312,7 @@ def test_the_command_asks_for_what_is_recommended(labeled: bool, write: Write, m
 
 def test_a_real_training_starts_as_advised(squares: Path, tmp_path: Path) -> None:
     advice = doctor(squares, device="cpu", threads=1)
-    assert advice.recipe == "dcgan"  # sixty images in two classes are too few of each
+    assert advice.recipe == "r3gan"  # sixty images in two classes are too few of each
     assert advice.pace.samples_per_second > 1
     assert advice.pace.machine.startswith("1 thread, ")
     model = sparring.train(advice.recipe, squares, tmp_path / "run", **{**advice.settings, "steps": 1, "samples": 4})

@@ -2,9 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,39 +99,38 @@ def test_networks_are_those_of_the_authors_code(classes: int) -> None:
     assert torch.allclose(ours, x, atol=1e-4)
 
 
-def plain_shared(x: Tensor, own: dict[str, Tensor], stages: int, across: Callable[[Tensor], Tensor], transition_first: bool) -> Tensor:
-    """The blocks of a compact network, one at each of its sides."""
-    for stage in range(stages):
-        if stage:
-            weight = own.get(f"transitions.{stage - 1}.weight")
-            change = (lambda y: y) if weight is None else partial(conv2d, weight=weight)
-            x = across(change(x)) if transition_first else change(across(x))
-        x = plain_block(x, own, f"stages.{stage}.0", 1)
-    return x
+def plain_norm(x: Tensor, weights: dict[str, Tensor], place: str) -> Tensor:
+    """Batch norm over the batch, as in training."""
+    mean, variance = x.mean(dim=(0, 2, 3)), x.var(dim=(0, 2, 3), unbiased=False)
+    normal = (x - mean[:, None, None]) / (variance + 1e-5).sqrt()[:, None, None]
+    return normal * weights[f"{place}.weight"][:, None, None] + weights[f"{place}.bias"][:, None, None]
 
 
 @pytest.mark.parametrize("classes", [0, 4])
 @torch.no_grad()
 def test_compact_networks_by_plain_operations(classes: int) -> None:
-    """No block is at the full side, 3x3 convolutions are dense, and every latent has a first map of its own."""
-    generator = randomized(compact.Generator((16, 16, 8), 3, 5, 1, classes, 3))
+    """A block at each side but the full one, 4x4 convolutions between, batch norm in the generator alone."""
+    generator = randomized(compact.Generator((16, 16, 8), 3, 5, 1, classes, 3)).train()
     discriminator = randomized(compact.Discriminator((16, 16, 8), 3, 1, classes, 3))
     z, y = torch.randn(2, 5), torch.eye(4)[[1, 3]]
     ours = generator(z, y) if classes else generator(z)
     own = dict(generator.named_parameters())
     x = torch.cat([z, y @ own["embed.weight"].t()], dim=1) if classes else z
-    x = (x @ own["project.weight"].t() + own["project.bias"]).view(2, 4, 4, 16).permute(0, 3, 1, 2)
-    x = plain_shared(x, own, 3, plain_up, transition_first=True)
-    x = leaky_relu(plain_up(conv2d(x, own["to_image.reduce.weight"], own["to_image.reduce.bias"])), 0.2)
-    x = conv2d(x, own["to_image.mix.weight"], own["to_image.mix.bias"], padding=1)
+    x = (x @ own["project.weight"].t()).view(2, 4, 4, 16).permute(0, 3, 1, 2)
+    for block in range(0, 12, 4):
+        inner = conv2d(leaky_relu(plain_norm(x, own, f"layers.{block}.norms.0"), 0.2), own[f"layers.{block}.mix.weight"], padding=1)
+        x = x + conv2d(leaky_relu(plain_norm(inner, own, f"layers.{block}.norms.1"), 0.2), own[f"layers.{block}.reduce.weight"])
+        x = plain_norm(x, own, f"layers.{block + 1}").relu()
+        x = conv_transpose2d(x, own[f"layers.{block + 3}.weight"], stride=2, padding=1)
+    x = x.tanh()
     assert x.shape == (2, 3, 32, 32)
     assert torch.allclose(ours, x, atol=1e-5)
 
     ours = discriminator(x, y) if classes else discriminator(x)
     own = dict(discriminator.named_parameters())
-    x = plain_down(leaky_relu(conv2d(x, own["from_image.mix.weight"], own["from_image.mix.bias"], padding=1), 0.2))
-    x = conv2d(x, own["from_image.expand.weight"], own["from_image.expand.bias"])
-    x = plain_shared(x, own, 3, plain_down, transition_first=False)
+    for conv in range(0, 9, 3):
+        x = leaky_relu(conv2d(x, own[f"layers.{conv}.weight"], stride=2, padding=1), 0.2)
+        x = plain_block(x, own, f"layers.{conv + 2}", 1)
     x = x.permute(0, 2, 3, 1).reshape(2, -1) @ own["head.weight"].t()
     x = (x * (y @ own["embed.weight"].t())).sum(dim=1, keepdim=True) if classes else x
     assert torch.allclose(ours, x, atol=1e-4)

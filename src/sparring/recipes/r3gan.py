@@ -1,4 +1,4 @@
-"""R3GAN: a small modern game and networks without tricks, the one to start with."""
+"""R3GAN: a small modern game, and residual networks for it."""
 
 import math
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ class R3GANGame(TwoPlayerGame):
 
 @dataclass(frozen=True, kw_only=True)
 class R3GAN(AdversarialRecipe):
-    """Relativistic pairs, R1 and R2, and residual networks without normalization.
+    """Relativistic pairs, R1 and R2, and residual networks.
 
     The defaults suit a laptop. For a GPU, the authors use `--architecture paper --channel-max 768 --channel-base 24576 --blocks 2
     --batch-size 256 --learning-rate 2e-4 --penalty-every 1`.
@@ -43,7 +43,7 @@ class R3GAN(AdversarialRecipe):
     paper: ClassVar[str] = "Huang et al. 2024: The GAN is dead; long live the GAN! A Modern Baseline GAN (arXiv:2501.05441)"
     data: ClassVar[str] = "images, 8x8 to 256x256 (also rectangles, such as 96x64), with or without classes"
     settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {}
-    of_older_runs: ClassVar[Mapping[str, object]] = {"architecture": "paper"}
+    of_older_runs: ClassVar[Mapping[str, object]] = {"architecture": "paper", "constant_rate_samples": 10**12}
     smallest_side: ClassVar[int | None] = nets.MIN_SIDE
     ranges: ClassVar[Ranges] = {
         **AdversarialRecipe.ranges,
@@ -53,6 +53,7 @@ class R3GAN(AdversarialRecipe):
         "expansion": {"at least": 1, "at most": 16},
         "group_size": {"at least": 1, "at most": 4096},
         "class_size": {"at least": 1, "at most": 4096},
+        "constant_rate_samples": {"at least": 1},
     }
 
     batch_size: int = 64
@@ -60,8 +61,8 @@ class R3GAN(AdversarialRecipe):
     latent_size: int = 64
     """Number of dimensions of the latent vector."""
     architecture: Literal["compact", "paper"] = "compact"
-    """Networks: compact (no residual block at the full side, dense convolutions on few channels, for a CPU) or paper (blocks at every side,
-    grouped convolutions on many channels)."""
+    """Networks: compact (no residual block at the full side, dense convolutions on few channels, batch norm in the generator, for a CPU) or
+    paper (blocks at every side, grouped convolutions on many channels, no normalization, which wants half the learning rate)."""
     channel_base: int = 512
     """Number of channels times the side of the maps of residual blocks, at most channel_max channels."""
     channel_max: int = 128
@@ -76,8 +77,12 @@ class R3GAN(AdversarialRecipe):
     """Number of dimensions of the embeddings of classes."""
     objective: ObjectiveName = "relativistic"
     """Losses of generator and discriminator. (For the others, see `sparring train dcgan --help`.)"""
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     """Learning rate of both networks, unless discriminator_learning_rate is given."""
+    constant_rate_samples: int = 50_000
+    """Number of real samples from which learning rates fall with the square root of their number."""
+    ema_samples: float = 20_000
+    """Half-life, in real samples, of the exponential moving average of the generator's weights. 0: no average."""
     betas: tuple[float, float] = (0.0, 0.99)
     """Adam's decay rates, for the mean and the variance of gradients."""
     r1: float | None = None
@@ -111,6 +116,10 @@ class R3GAN(AdversarialRecipe):
                 f"group_size must divide the channels of 3x3 convolutions ({', '.join(map(str, uneven))}); {self.group_size} does not."
             )
         return found
+
+    def rate_factor(self, real_samples: int) -> float:
+        """See Recipe."""
+        return super().rate_factor(real_samples) * min(1.0, (self.constant_rate_samples / max(1, real_samples)) ** 0.5)
 
     def r1_for(self, spec: Spec) -> float:
         """See AdversarialSettings."""

@@ -22,6 +22,7 @@ two are measured in docs/benchmarks/ (three minutes of `best` on Stacked Fashion
 estimates."""
 FIRST_LOOKS: Mapping[str, int] = {
     **dict.fromkeys(("dcgan", "cgan", "lsgan", "pacgan", "acgan", "stylegan2"), FIRST_LOOK),  # DCGAN's networks; the doctor's estimate
+    "r3gan": 87_000,  # "`r3gan` on a processor": after four minutes of one thread
     "gan": 85_000,  # "The first GAN": shapes of garments after 850 steps of 100
     "sngan": 307_000,  # "All image recipes": at five minutes (half of 1,919 steps of 5 x 64) as near the data as dcgan after 453,000
     "sagan": 47_000,  # the same: half of 1,461 steps of 64
@@ -38,8 +39,8 @@ GOOD: Mapping[str, int] = {
     "cyclegan": 200_000,  # the paper's 200 passes of about 1,000 images (recipes/cyclegan.py)
     "cut": 400_000,  # the paper's 400 passes, when the recipe's rates have fallen to zero (recipes/cut.py)
 }
-SCALED_GOOD = {"dcgan", "cgan", "lsgan", "pacgan", "acgan"}
-"""Recipes with DCGAN's networks: `GOOD_AT_32` real samples at 32x32, and in proportion to the side above, as the doctor estimates."""
+SCALED_GOOD = {"dcgan", "cgan", "lsgan", "pacgan", "acgan", "r3gan"}
+"""Recipes with networks for two cores: `GOOD_AT_32` real samples at 32x32, and in proportion to the side above, as the doctor estimates."""
 FIRST, LAST = "a first look", "the point after which little improves"
 SPEED_LINES = 5
 """Number of newest lines of timing.jsonl whose median is the run's speed."""

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from sparring.core.errors import SettingsError
@@ -12,9 +12,9 @@ from sparring.games.adversarial_settings import doubling_problems
 from sparring.health.diagnosis.record_questions import labels_match_images
 from sparring.health.doctor.data_checks import FEW_IMAGES, FEW_IMAGES_OF_A_CLASS
 from sparring.health.signals import IMAGE_COUNT
-from sparring.nets import dcgan
+from sparring.nets import dcgan, r3gan
 from sparring.recipes.cgan import CGAN
-from sparring.recipes.dcgan import DCGAN
+from sparring.recipes.r3gan import R3GAN
 from sparring.recipes.stylegan2 import StyleGAN2
 from sparring.runs.run_progress import GOOD_AT_32, GOOD_STYLES
 
@@ -26,10 +26,6 @@ SMALL_SIDE_FOR_STYLEGAN2 = 32
 two cores: docs/benchmarks/training.md.)"""
 ADAPTIVE_BELOW = 30_000
 """With this many images adaptive augmentation still helped (Karras et al. 2020, arXiv:2006.06676)."""
-FEWEST_MODES_LOST: dict[str, Any] = {
-    name: value for name, value in asdict(CGAN()).items() if name != "condition" and value != getattr(DCGAN(), name)
-}
-"""The game that lost fewest modes in docs/benchmarks/modes.md, as settings of `dcgan`: what `cgan` plays, without classes."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +46,19 @@ def recommend(spec: ImageSpec, data: Mapping[str, Any], device: str) -> Recommen
         raise SettingsError(f"No recommended recipe suits these images. {problems[0]}")
     by_class = len(spec.classes) > 1 and count >= FEW_IMAGES_OF_A_CLASS * len(spec.classes) and labels_match_images(data)
     conditional = by_class or bool(spec.labels)
-    small = device == "cpu" and not doubling_problems(spec, dcgan.MIN_SIDE, dcgan.MAX_SIDE)
+    small = device == "cpu" and not doubling_problems(spec, r3gan.MIN_SIDE, r3gan.MAX_SIDE)
     augmented = count < (FEW_IMAGES if small else ADAPTIVE_BELOW)
     reasons = []
     if small:
-        settings: dict[str, Any] = {"width": 32 if side <= 64 else 16, "augment": "diffaugment" if augmented else "none"}
-        recipe, good = CGAN(**settings) if conditional else DCGAN(**FEWEST_MODES_LOST | settings), GOOD_AT_32 * max(32, side) // 32
-        reasons.append(
-            "DCGAN's networks, narrow enough for a CPU, with the losses and penalties that lost the fewest modes (benchmarks, modes): "
-            "the game of r3gan, whose own networks learn more slowly on a CPU."
-        )
+        settings: dict[str, Any] = {"augment": "diffaugment" if augmented else "none"}
+        good = GOOD_AT_32 * max(32, side) // 32
+        if conditional and not doubling_problems(spec, dcgan.MIN_SIDE, dcgan.MAX_SIDE):
+            recipe = CGAN(**settings, width=32 if side <= 64 else 16)
+            reasons.append("DCGAN's networks, narrow enough for a CPU")
+        else:
+            recipe = R3GAN(**settings, condition="projection" if conditional else "none")
+            reasons.append("R3GAN with compact networks, which learn fast on a CPU")
+        reasons[0] += ", in the game that lost the fewest modes (benchmarks, modes): relativistic pairs with R1 and R2."
     else:
         settings = {"channel_base": 16 * side, "channel_max": 128, "latent_size": 128, "style_size": 128} if device == "cpu" else {}
         settings |= {"condition": "projection" if conditional else "none", "augment": "ada" if augmented else "none"}
