@@ -109,28 +109,39 @@ def plain_norm(x: Tensor, weights: dict[str, Tensor], place: str) -> Tensor:
 @pytest.mark.parametrize("classes", [0, 4])
 @torch.no_grad()
 def test_compact_networks_by_plain_operations(classes: int) -> None:
-    """A block at each side but the full one, 4x4 convolutions between, batch norm in the generator alone."""
+    """A block at each side but the full one, which has a 3x3 convolution; batch norm in the generator alone."""
     generator = randomized(compact.Generator((16, 16, 8), 3, 5, 1, classes, 3)).train()
     discriminator = randomized(compact.Discriminator((16, 16, 8), 3, 1, classes, 3))
     z, y = torch.randn(2, 5), torch.eye(4)[[1, 3]]
     ours = generator(z, y) if classes else generator(z)
     own = dict(generator.named_parameters())
+
+    def active(x: Tensor, norm: str) -> Tensor:
+        return leaky_relu(plain_norm(x, own, norm), 0.2)
+
     x = torch.cat([z, y @ own["embed.weight"].t()], dim=1) if classes else z
     x = (x @ own["project.weight"].t()).view(2, 4, 4, 16).permute(0, 3, 1, 2)
-    for block in range(0, 12, 4):
-        inner = conv2d(leaky_relu(plain_norm(x, own, f"layers.{block}.norms.0"), 0.2), own[f"layers.{block}.mix.weight"], padding=1)
-        x = x + conv2d(leaky_relu(plain_norm(inner, own, f"layers.{block}.norms.1"), 0.2), own[f"layers.{block}.reduce.weight"])
-        x = plain_norm(x, own, f"layers.{block + 1}").relu()
-        x = conv_transpose2d(x, own[f"layers.{block + 3}.weight"], stride=2, padding=1)
-    x = x.tanh()
+    for stage in range(3):
+        if stage:
+            weight = own.get(f"transitions.{stage - 1}.weight")
+            x = plain_up(x if weight is None else conv2d(x, weight))
+        block = f"stages.{stage}.0"
+        inner = conv2d(active(x, f"{block}.norms.0"), own[f"{block}.mix.weight"], padding=1)
+        x = active(x + conv2d(active(inner, f"{block}.norms.1"), own[f"{block}.reduce.weight"]), f"stages.{stage}.1")
+    x = active(plain_up(conv2d(x, own["to_image.reduce.weight"])), "to_image.norm")
+    x = conv2d(x, own["to_image.mix.weight"], own["to_image.mix.bias"], padding=1).tanh()
     assert x.shape == (2, 3, 32, 32)
     assert torch.allclose(ours, x, atol=1e-5)
 
     ours = discriminator(x, y) if classes else discriminator(x)
     own = dict(discriminator.named_parameters())
-    for conv in range(0, 9, 3):
-        x = leaky_relu(conv2d(x, own[f"layers.{conv}.weight"], stride=2, padding=1), 0.2)
-        x = plain_block(x, own, f"layers.{conv + 2}", 1)
+    x = plain_down(leaky_relu(conv2d(x, own["from_image.mix.weight"], own["from_image.mix.bias"], padding=1), 0.2))
+    x = conv2d(x, own["from_image.expand.weight"], own["from_image.expand.bias"])
+    for stage in range(3):
+        if stage:
+            weight = own.get(f"transitions.{stage - 1}.weight")
+            x = plain_down(x) if weight is None else conv2d(plain_down(x), weight)
+        x = plain_block(x, own, f"stages.{stage}.0", 1)
     x = x.permute(0, 2, 3, 1).reshape(2, -1) @ own["head.weight"].t()
     x = (x * (y @ own["embed.weight"].t())).sum(dim=1, keepdim=True) if classes else x
     assert torch.allclose(ours, x, atol=1e-4)

@@ -1,9 +1,9 @@
 """Residual networks that a processor computes fast, for the game of R3GAN (Huang et al. 2024, arXiv:2501.05441).
 
 They differ from the paper's (`nets/r3gan.py`) in what costs most time there, and in what keeps the generator behind in the first minutes.
-No block is at the image's full side: maps get twice or half the side by one strided convolution of 4x4, as in DCGAN (Radford et al. 2016),
-and the 3x3 convolutions of blocks are dense, on as many channels as the residual path has. The generator has batch norm; the discriminator
-has none, as in the paper.
+At the image's full side there is one 3x3 convolution of few channels, and no residual block. The 3x3 convolutions of blocks are dense, on
+as many channels as the residual path has. The generator begins with a map of its own for each latent, and has batch norm; the discriminator
+has no normalization, as in the paper.
 """
 
 import itertools
@@ -14,9 +14,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
-from sparring.nets.blocks.convolution import Convolution, TransposedConvolution
+from sparring.nets.blocks.resampling import downsample, upsample
 from sparring.nets.dcgan import initialize
-from sparring.nets.r3gan import GAIN, SLOPE, ResidualBlock, beside_class, projected, scaled
+from sparring.nets.r3gan import GAIN, SLOPE, ResidualBlock, StagedDiscriminator, StagedGenerator, scaled, to_width
+
+LEAKY_GAIN = math.sqrt(2)
+"""Of the layers beside blocks that a leaky ReLU follows."""
 
 
 class NormalizedBlock(nn.Module):
@@ -35,10 +38,39 @@ class NormalizedBlock(nn.Module):
         return x + self.reduce(leaky_relu(second(y), SLOPE, inplace=True))
 
 
-class Generator(nn.Module):
-    """From a latent to an image. `widths` are the numbers of channels at sides 4, 8, and so on, up to half the image's, `blocks` the number
-    of residual blocks at each. `classes` are embedded in `class_size` numbers beside the latent (0: none). With a `smallest_map` (height,
-    width) that is not 4x4, the other sides are as many times it.
+class ToPixels(nn.Module):
+    """From maps at half the side to pixels, with half as many channels between, at the full side."""
+
+    def __init__(self, width: int, channels: int) -> None:
+        super().__init__()
+        thin = max(1, width // 2)
+        self.reduce = scaled(nn.Conv2d(width, thin, 1, bias=False))
+        self.norm = nn.BatchNorm2d(thin)
+        self.mix = scaled(nn.Conv2d(thin, channels, 3, padding=1))
+
+    def forward(self, x: Float[Tensor, "n _ h w"]) -> Float[Tensor, "n c 2*h 2*w"]:
+        """Values in [-1, 1]."""
+        return self.mix(leaky_relu(self.norm(upsample(self.reduce(x))), SLOPE, inplace=True)).tanh()
+
+
+class FromPixels(nn.Module):
+    """From pixels to maps at half the side, with half as many channels between, at the full side."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        thin = max(1, width // 2)
+        self.mix = scaled(nn.Conv2d(channels, thin, 3, padding=1), LEAKY_GAIN)
+        self.expand = scaled(nn.Conv2d(thin, width, 1))
+
+    def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n _ h/2 w/2"]:
+        """Maps of `width` channels."""
+        return self.expand(downsample(leaky_relu(self.mix(images), SLOPE, inplace=True)))
+
+
+class Generator(StagedGenerator):
+    """From a latent to an image in [-1, 1]. `widths` are the numbers of channels at sides 4, 8, and so on, up to half the image's, `blocks`
+    the number of residual blocks at each. `classes` are embedded in `class_size` numbers beside the latent (0: none). With a `smallest_map`
+    (height, width) that is not 4x4, the other sides are as many times it.
     """
 
     def __init__(
@@ -55,23 +87,21 @@ class Generator(nn.Module):
         self.smallest_map = smallest_map
         self.embed = scaled(nn.Linear(classes, class_size, bias=False)) if classes else None
         self.project = nn.Linear(latent_size + (class_size if classes else 0), widths[0] * math.prod(smallest_map), bias=False)
-        layers: list[nn.Module] = []
-        for before, after in itertools.pairwise((*widths, channels)):
-            enlarge = nn.Sequential(nn.BatchNorm2d(before), nn.ReLU(inplace=True), TransposedConvolution(before, after, 4, 2, 1))
-            initialize(enlarge)
-            layers += [*(NormalizedBlock(before) for _ in range(blocks)), *enlarge]
         initialize(self.project)
-        self.layers = nn.Sequential(*layers, nn.Tanh())
+        self.stages = nn.ModuleList(
+            nn.Sequential(*(NormalizedBlock(width) for _ in range(blocks)), nn.BatchNorm2d(width), nn.LeakyReLU(SLOPE, inplace=True))
+            for width in widths
+        )
+        self.transitions = nn.ModuleList(to_width(before, after) for before, after in itertools.pairwise(widths))
+        self.to_image = ToPixels(widths[-1], channels)
 
-    def forward(self, latent: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n c h w"]:
-        """Images in [-1, 1] from latents. `condition` has a weight for each class."""
-        first = self.project(beside_class(latent, self.embed, condition))
+    def first_maps(self, latent: Float[Tensor, "n size"]) -> Float[Tensor, "n c h w"]:
+        """See StagedGenerator: a map of its own for each latent."""
         # (n, 4, 4, channels) seen as (n, channels, 4, 4): channels-last without a copy
-        maps = first.view(latent.shape[0], *self.smallest_map, -1).permute(0, 3, 1, 2)
-        return self.layers(maps).to(latent.dtype)
+        return self.project(latent).view(latent.shape[0], *self.smallest_map, -1).permute(0, 3, 1, 2)
 
 
-class Discriminator(nn.Module):
+class Discriminator(StagedDiscriminator):
     """From an image to a logit, or to the product of features with an embedding of the class."""
 
     def __init__(
@@ -84,15 +114,13 @@ class Discriminator(nn.Module):
         smallest_map: tuple[int, int] = (4, 4),
     ) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        for before, after in itertools.pairwise((channels, *widths[::-1])):
-            layers += [scaled(Convolution(before, after, 4, 2, 1), GAIN), nn.LeakyReLU(SLOPE, inplace=True)]
-            layers += [ResidualBlock(after, 1, after, blocks * len(widths)) for _ in range(blocks)]
-        self.layers = nn.Sequential(*layers)
-        self.head = scaled(nn.Linear(widths[0] * math.prod(smallest_map), class_size if classes else 1, bias=False))
+        falling, count = list(widths)[::-1], blocks * len(widths)
+        self.from_image = FromPixels(channels, falling[0])
+        self.stages = nn.ModuleList(nn.Sequential(*(ResidualBlock(width, 1, width, count) for _ in range(blocks))) for width in falling)
+        self.transitions = nn.ModuleList(to_width(before, after) for before, after in itertools.pairwise(falling))
+        self.head = scaled(nn.Linear(falling[-1] * math.prod(smallest_map), class_size if classes else 1, bias=False))
         self.embed = scaled(nn.Linear(classes, class_size, bias=False), 1 / math.sqrt(class_size)) if classes else None
 
-    def forward(self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n 1"]:
-        """Logits. `condition` has a weight for each class."""
-        maps = self.layers(images)
-        return projected(self.head(maps.permute(0, 2, 3, 1).flatten(1)), self.embed, condition)
+    def features(self, maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n outputs"]:
+        """See StagedDiscriminator: linear in all places and channels."""
+        return self.head(maps.permute(0, 2, 3, 1).flatten(1))

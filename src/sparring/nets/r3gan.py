@@ -56,25 +56,57 @@ def to_width(before: int, after: int) -> nn.Module:
     return nn.Identity() if before == after else scaled(nn.Conv2d(before, after, 1, bias=False))
 
 
-def beside_class(
-    latent: Float[Tensor, "n latent"], embed: nn.Module | None, condition: Float[Tensor, "n classes"] | None
-) -> Float[Tensor, "n _"]:
-    """Latents, followed by the embedding of their class, if there is one."""
-    if embed is None or condition is None:
-        return latent
-    return torch.cat([latent, embed(condition).to(latent.dtype)], dim=1)
+class StagedGenerator(nn.Module):
+    """From first maps through stages of residual blocks, with twice the side from each to the next, to an image. A subclass makes the parts
+    that are named here, and says what the first maps are.
+    """
+
+    embed: nn.Module | None
+    stages: nn.ModuleList
+    transitions: nn.ModuleList
+    to_image: nn.Module
+
+    def first_maps(self, latent: Float[Tensor, "n size"]) -> Float[Tensor, "n c h w"]:
+        """What the first stage sees, from latents that are followed by the embedding of their class, if there is one."""
+        raise NotImplementedError
+
+    def forward(self, latent: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n c h w"]:
+        """Images from latents. `condition` has a weight for each class."""
+        if self.embed is not None and condition is not None:
+            latent = torch.cat([latent, self.embed(condition).to(latent.dtype)], dim=1)
+        x = self.first_maps(latent)
+        for place, stage in enumerate(self.stages):
+            x = stage(x if not place else upsample(self.transitions[place - 1](x)))
+        return self.to_image(x).to(latent.dtype)
 
 
-def projected(
-    outputs: Float[Tensor, "n outputs"], embed: nn.Module | None, condition: Float[Tensor, "n classes"] | None
-) -> Float[Tensor, "n 1"]:
-    """Logits as they are, or the product of features with the embedding of the class (projection, Miyato and Koyama 2018)."""
-    if embed is None or condition is None:
-        return outputs
-    return (outputs * embed(condition)).sum(dim=1, keepdim=True)
+class StagedDiscriminator(nn.Module):
+    """From an image through stages of residual blocks, with half the side from each to the next, to a logit, or to the product of features
+    with an embedding of the class (projection, Miyato and Koyama 2018). A subclass makes the parts that are named here, and says what
+    features are.
+    """
+
+    embed: nn.Module | None
+    from_image: nn.Module
+    stages: nn.ModuleList
+    transitions: nn.ModuleList
+
+    def features(self, maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n outputs"]:
+        """Features or one logit, from the smallest maps."""
+        raise NotImplementedError
+
+    def forward(self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n 1"]:
+        """Logits. `condition` has a weight for each class."""
+        x = self.from_image(images)
+        for place, stage in enumerate(self.stages):
+            x = stage(x if not place else self.transitions[place - 1](downsample(x)))
+        outputs = self.features(x)
+        if self.embed is None or condition is None:
+            return outputs
+        return (outputs * self.embed(condition)).sum(dim=1, keepdim=True)
 
 
-class Generator(nn.Module):
+class Generator(StagedGenerator):
     """From a latent to an image whose values are not bounded. `widths` are the numbers of channels at sides 4, 8, and so on, `blocks` the
     number of residual blocks at each. `classes` are embedded in `class_size` numbers beside the latent (0: none). With a `smallest_map`
     (height, width) that is not 4x4, the other sides are as many times it.
@@ -103,16 +135,12 @@ class Generator(nn.Module):
         self.transitions = nn.ModuleList(to_width(before, after) for before, after in itertools.pairwise(widths))
         self.to_image = scaled(nn.Conv2d(widths[-1], channels, 1, bias=False))
 
-    def forward(self, latent: Float[Tensor, "n latent"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n c h w"]:
-        """Images from latents. `condition` has a weight for each class."""
-        seen = beside_class(latent, self.embed, condition)
-        x = (self.project(seen)[:, :, None, None] * self.basis).contiguous(memory_format=torch.channels_last)
-        for place, stage in enumerate(self.stages):
-            x = stage(x if not place else upsample(self.transitions[place - 1](x)))
-        return self.to_image(x).to(latent.dtype)
+    def first_maps(self, latent: Float[Tensor, "n size"]) -> Float[Tensor, "n c h w"]:
+        """See StagedGenerator: a basis of maps, weighted by what the latent says."""
+        return (self.project(latent)[:, :, None, None] * self.basis).contiguous(memory_format=torch.channels_last)
 
 
-class Discriminator(nn.Module):
+class Discriminator(StagedDiscriminator):
     """From an image to a logit, or to the product of features with an embedding of the class."""
 
     def __init__(
@@ -137,9 +165,6 @@ class Discriminator(nn.Module):
         self.head = scaled(nn.Linear(falling[-1], class_size if classes else 1, bias=False))
         self.embed = scaled(nn.Linear(classes, class_size, bias=False), 1 / math.sqrt(class_size)) if classes else None
 
-    def forward(self, images: Float[Tensor, "n c h w"], condition: Float[Tensor, "n classes"] | None = None) -> Float[Tensor, "n 1"]:
-        """Logits. `condition` has a weight for each class."""
-        x = self.from_image(images)
-        for place, stage in enumerate(self.stages):
-            x = stage(x if not place else self.transitions[place - 1](downsample(x)))
-        return projected(self.head(self.basis(x).flatten(1)), self.embed, condition)
+    def features(self, maps: Float[Tensor, "n c h w"]) -> Float[Tensor, "n outputs"]:
+        """See StagedDiscriminator: from each channel a weighted sum over places, then linear."""
+        return self.head(self.basis(maps).flatten(1))
