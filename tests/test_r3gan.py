@@ -160,19 +160,26 @@ def test_compact_networks_of_all_sizes(sides: tuple[int, int]) -> None:
 
 
 def test_older_runs_go_on_with_the_paper_s_networks(squares: Path, tmp_path: Path, quiet: Console) -> None:
-    """Their config.json, checkpoints and packed models name no architecture."""
+    """Their config.json, checkpoints and packed models name no architecture, and no number of images from which rates fall."""
     settings: dict[str, Any] = {"architecture": "paper", "channel_base": 64, "channel_max": 8, "batch_size": 4, "threads": 1}
+    settings["constant_rate_samples"] = 10**12
     sparring.train("r3gan", squares, tmp_path / "whole", steps=2, console=quiet, **settings)
     sparring.train("r3gan", squares, tmp_path / "run", steps=1, console=quiet, **settings)
     run = RunDirectory(tmp_path / "run")
     config, (tensors, facts) = json.loads(run.config.read_text()), checkpoints.read(run.checkpoints, 1)
-    del config["recipe_settings"]["architecture"], facts["identity"]["architecture"]
+    for name in ("architecture", "constant_rate_samples"):
+        del config["recipe_settings"][name], facts["identity"][name]
     run.config.write_text(json.dumps(config))
     checkpoints.write(run.checkpoints, 1, tensors, facts)
     sparring.resume(tmp_path / "run", steps=2, console=quiet)
     assert same_run(tmp_path / "run", tmp_path / "whole")
     packed: Any = sparring.load(sparring.pack(tmp_path / "run", tmp_path / "model.safetensors")).recipe
     assert packed.architecture == "paper"
+    assert packed.rate_factor(10**9) == 1, "their rates were constant"
+
+
+def test_rates_fall_with_the_root_of_the_images() -> None:
+    assert [R3GAN().rate_factor(images) for images in (0, 50_000, 200_000, 5_000_000)] == pytest.approx([1, 1, 0.5, 0.1])
 
 
 def test_first_weights() -> None:

@@ -318,7 +318,7 @@ ENDING, ENDS_LOST = 0.2, 0.5
 # ---------------------------------------------------------------------------------------------------- usual values
 
 COMPARED_PAIRS_RATE = 1e-3
-"""Learning rate that suits the relativistic game in pairs with R1 and R2, whatever the recipe's own objective: `cgan` plays it so, and the
-doctor recommends it. Measured: benchmarks/budget.py."""
+"""Learning rate that suits the relativistic game in pairs with R1 and R2, whatever the recipe's own objective: `cgan` plays it so.
+Measured: benchmarks/budget.py."""
 EARLY_SHARE_OF_LOG = 8
 """A gradient that comes in the first eighth of a log's lines alone came in the first steps alone."""
