@@ -42,6 +42,7 @@ CONFIGURATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "r3gan, the paper's networks": ("r3gan", {"architecture": "paper", "channel_base": 1024}),
     "r3gan with classes": ("r3gan", {"condition": "projection"}),
     "dcgan, relativistic": ("dcgan", RELATIVISTIC),
+    "cgan": ("cgan", {"width": 32}),
 }
 EXAMPLE = "PyTorch's DCGAN example"
 
