@@ -32,7 +32,7 @@ class NormalizedBlock(nn.Module):
         self.reduce = scaled(nn.Conv2d(channels, channels, 1, bias=False), 0.0)
 
     def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-        """The same shape."""
+        """Maps of the same shape and side; at first those that came in."""
         first, second = self.norms
         y = self.mix(leaky_relu(first(x), SLOPE, inplace=True))
         return x + self.reduce(leaky_relu(second(y), SLOPE, inplace=True))
@@ -49,7 +49,7 @@ class ToPixels(nn.Module):
         self.mix = scaled(nn.Conv2d(thin, channels, 3, padding=1))
 
     def forward(self, x: Float[Tensor, "n _ h w"]) -> Float[Tensor, "n c 2*h 2*w"]:
-        """Values in [-1, 1]."""
+        """Pixels in [-1, 1], at twice the side of the maps."""
         return self.mix(leaky_relu(self.norm(upsample(self.reduce(x))), SLOPE, inplace=True)).tanh()
 
 

@@ -21,8 +21,8 @@ FIRST_LOOK, GOOD_AT_32, GOOD_STYLES = 200_000, 1_000_000, 5_000_000
 two are measured in docs/benchmarks/ (three minutes of `best` on Stacked Fashion, ten minutes of `dcgan`). Larger sides and StyleGAN2 are
 estimates."""
 FIRST_LOOKS: Mapping[str, int] = {
-    **dict.fromkeys(("dcgan", "cgan", "lsgan", "pacgan", "acgan", "stylegan2"), FIRST_LOOK),  # DCGAN's networks; the doctor's estimate
-    "r3gan": 99_000,  # "`r3gan` on a processor": after four minutes of one thread
+    # DCGAN's networks; the doctor's estimate
+    **dict.fromkeys(("dcgan", "cgan", "lsgan", "pacgan", "acgan", "r3gan", "stylegan2"), FIRST_LOOK),
     "gan": 85_000,  # "The first GAN": shapes of garments after 850 steps of 100
     "sngan": 307_000,  # "All image recipes": at five minutes (half of 1,919 steps of 5 x 64) as near the data as dcgan after 453,000
     "sagan": 47_000,  # the same: half of 1,461 steps of 64
