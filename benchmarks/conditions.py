@@ -27,6 +27,7 @@ CONFIGURATIONS: dict[str, dict[str, Any]] = {
     "acgan": {"recipe": "acgan"},
     "dcgan-concatenate": {"recipe": "dcgan", "condition": "concatenate"},
     "dcgan-projection": {"recipe": "dcgan", "condition": "projection"},
+    "r3gan-projection": {"recipe": "r3gan", "condition": "projection"},
 }
 SAMPLES, SHOWN = 100, 12
 

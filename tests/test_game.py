@@ -216,6 +216,8 @@ def test_learning_rates_warm_up_and_decay() -> None:
     assert [recipe.rate_factor(images) for images in (0, 40, 90, 200, 300, 350, 400, 999)] == pytest.approx(
         [0.1, 0.5, 1, 1, 0.5, 0.25, 0, 0]
     )
+    rooted = recipes.get("dcgan")(batch_size=10, warmup_samples=100, constant_rate_samples=100)
+    assert [rooted.rate_factor(images) for images in (0, 90, 100, 400, 10_000)] == pytest.approx([0.1, 1, 1, 0.5, 0.1])
 
 
 @pytest.mark.parametrize(("native", "size"), [((28, 28), 32), ((64, 64), 64), ((500, 500), 64), ((10, 10), 16), (None, 64), ((64, 48), 64)])

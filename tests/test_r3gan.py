@@ -162,7 +162,7 @@ def test_compact_networks_of_all_sizes(sides: tuple[int, int]) -> None:
 def test_older_runs_go_on_with_the_paper_s_networks(squares: Path, tmp_path: Path, quiet: Console) -> None:
     """Their config.json, checkpoints and packed models name no architecture, and no number of images from which rates fall."""
     settings: dict[str, Any] = {"architecture": "paper", "channel_base": 64, "channel_max": 8, "batch_size": 4, "threads": 1}
-    settings["constant_rate_samples"] = 10**12
+    settings["constant_rate_samples"] = None
     sparring.train("r3gan", squares, tmp_path / "whole", steps=2, console=quiet, **settings)
     sparring.train("r3gan", squares, tmp_path / "run", steps=1, console=quiet, **settings)
     run = RunDirectory(tmp_path / "run")
@@ -208,6 +208,12 @@ def test_gamma_follows_side_and_batch_and_is_said() -> None:
     (said,) = R3GAN().remarks(ImageSpec(64, 64, 3))
     assert "R1 and R2 have a weight (gamma) of 4," in said
     assert R3GAN(r1=1.0).remarks(ImageSpec(64, 64, 3)) == []
+
+
+def test_that_the_papers_networks_want_a_lower_rate_is_said() -> None:
+    (said,) = R3GAN(r1=1.0, architecture="paper").remarks(ImageSpec(64, 64, 3))
+    assert said == "The paper's networks want a learning rate of 0.001 or less; this is 0.002."
+    assert R3GAN(r1=1.0, architecture="paper", learning_rate=1e-3).remarks(ImageSpec(64, 64, 3)) == []
 
 
 @pytest.mark.parametrize(("recipe", "gamma"), [(SMALL, 1.0), (PAPER, 0.05)])

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -127,4 +127,4 @@ class AdversarialSequenceRecipe(LanguageModelRecipe):
     def rate_factor(self, real_samples: int) -> float:
         """See Recipe. In adversarial steps the learning rates are constant, but for decay_from_samples."""
         fitting = real_samples < self.fit_steps * self.batch_size
-        return super().rate_factor(real_samples) if fitting else Recipe.rate_factor(self, real_samples)
+        return Recipe.rate_factor(self if fitting else replace(self, constant_rate_samples=None), real_samples)

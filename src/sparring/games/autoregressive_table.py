@@ -309,7 +309,6 @@ class AutoregressiveRecipe(PrivateRecipe):
         "hidden": {"at least": 1, "at most": 2**12},
         "dropout": {"at least": 0, "less than": 1},
         "in_order": {"at least": 0, "at most": 1},
-        "constant_rate_samples": {"at least": 1},
         "passes": {"at least": 1},
         "critic": {"at least": 0, "at most": 64},
     }
@@ -350,10 +349,6 @@ class AutoregressiveRecipe(PrivateRecipe):
     def enough_samples(self, spec: TableSpec, count: int) -> int:
         """See Recipe."""
         return super().enough_samples(spec, count) or max(FEWEST_ROWS, self.passes * count)
-
-    def rate_factor(self, real_samples: int) -> float:
-        """See Recipe."""
-        return super().rate_factor(real_samples) * min(1.0, (self.constant_rate_samples / max(1, real_samples)) ** 0.5)
 
     def incompatibilities(self, spec: TableSpec) -> list[str]:
         """See Recipe."""

@@ -117,7 +117,6 @@ class LanguageModelRecipe(Recipe):
         "layers": {"at least": 1, "at most": 64},
         "slots": {"at least": 1, "at most": 64},
         "dropout": {"at least": 0, "less than": 1},
-        "constant_rate_samples": {"at least": 1},
     }
 
     batch_size: int = 64
@@ -130,8 +129,8 @@ class LanguageModelRecipe(Recipe):
     """Adam's decay rates, for the mean and the variance of gradients."""
     weight_decay: float = 0.0
     """Weight decay: this many times the weights are added to the gradient."""
-    constant_rate_samples: int = 100_000
-    """Number of texts from which the learning rate falls with the square root of their number."""
+    constant_rate_samples: int | None = 100_000
+    """Number of texts from which the learning rate falls with the square root of their number. None: it stays constant."""
     network: Literal["gru", "transformer", "relational"] = "gru"
     """What reads the tokens: gated recurrent units, faster for short texts on a CPU; a transformer; or a relational memory."""
     embedding: int = 128
@@ -145,10 +144,6 @@ class LanguageModelRecipe(Recipe):
     """Number of slots of a relational memory. (Nie et al. 2019: one.)"""
     dropout: float = 0.1
     """Dropout rate of what goes into each layer and comes out of the last."""
-
-    def rate_factor(self, real_samples: int) -> float:
-        """See Recipe."""
-        return super().rate_factor(real_samples) * min(1.0, (self.constant_rate_samples / max(1, real_samples)) ** 0.5)
 
     def incompatibilities(self, spec: SequenceSpec) -> list[str]:
         """See Recipe."""

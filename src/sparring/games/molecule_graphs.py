@@ -278,7 +278,6 @@ class MoleculeGraphRecipe(AdversarialSettings):
         "discriminator_hidden": {"at least": 1, "at most": 2**14},
         "choice_temperature": {"more than": 0},
         "reward_weight": {"at least": 0},
-        "constant_rate_samples": {"at least": 1},
     }
 
     batch_size: int = 64
@@ -317,12 +316,8 @@ class MoleculeGraphRecipe(AdversarialSettings):
     """Learning rate of all networks."""
     betas: tuple[float, float] = (0.5, 0.9)
     """Adam's decay rates, for the mean and the variance of gradients."""
-    constant_rate_samples: int = 100_000
-    """Number of real samples from which learning rates fall with the square root of their number."""
-
-    def rate_factor(self, real_samples: int) -> float:
-        """See Recipe."""
-        return super().rate_factor(real_samples) * min(1.0, (self.constant_rate_samples / max(1, real_samples)) ** 0.5)
+    constant_rate_samples: int | None = 100_000
+    """Number of real samples from which learning rates fall with the square root of their number. None: they stay constant."""
 
     def incompatibilities(self, spec: SequenceSpec) -> list[str]:
         """See Recipe."""

@@ -143,7 +143,6 @@ class MusicLanguageRecipe(Recipe):
         "hidden": {"at least": 1, "at most": 2**13},
         "head": {"at least": 1, "at most": 2**13},
         "dropout": {"at least": 0, "less than": 1},
-        "constant_rate_samples": {"at least": 1},
     }
 
     batch_size: int = 16
@@ -156,8 +155,8 @@ class MusicLanguageRecipe(Recipe):
     """Adam's decay rates, for the mean and the variance of gradients."""
     weight_decay: float = 0.0
     """Weight decay: this many times the weights are added to the gradient."""
-    constant_rate_samples: int = 10_000
-    """Number of phrases from which the learning rate falls with the square root of their number."""
+    constant_rate_samples: int | None = 10_000
+    """Number of phrases from which the learning rate falls with the square root of their number. None: it stays constant."""
     embedding: int = 32
     """Number of dimensions of each event's vector."""
     hidden: int = 384
@@ -166,10 +165,6 @@ class MusicLanguageRecipe(Recipe):
     """Number of hidden units of each track's own network."""
     dropout: float = 0.3
     """Dropout rate of events and of what is remembered."""
-
-    def rate_factor(self, real_samples: int) -> float:
-        """See Recipe."""
-        return super().rate_factor(real_samples) * min(1.0, (self.constant_rate_samples / max(1, real_samples)) ** 0.5)
 
     def incompatibilities(self, spec: MusicSpec) -> list[str]:
         """See Recipe."""

@@ -27,6 +27,7 @@ class Recipe:
         "batch_size": {"at least": 1, "at most": 2**20},
         "ema_samples": {"at least": 0},
         "warmup_samples": {"at least": 0},
+        "constant_rate_samples": {"at least": 1},
         "learning_rate": {"more than": 0},
         "betas": {"at least": 0, "less than": 1},
         "latent_size": {"at least": 1, "at most": 2**16},
@@ -40,6 +41,8 @@ class Recipe:
     weights. 0: no EMA."""
     warmup_samples: int = 0
     """Number of real samples over which learning rates rise linearly from zero. 0: no warmup."""
+    constant_rate_samples: int | None = None
+    """Number of real samples from which learning rates fall with the square root of their number. None: they stay constant."""
     decay_from_samples: int | None = None
     """Number of real samples from which learning rates fall linearly. None: they stay constant."""
     decay_until_samples: int | None = None
@@ -120,6 +123,8 @@ class Recipe:
         factor = 1.0
         if self.warmup_samples:
             factor = min(1.0, (real_samples + self.batch_size) / self.warmup_samples)
+        if self.constant_rate_samples is not None:
+            factor *= min(1.0, (self.constant_rate_samples / max(1, real_samples)) ** 0.5)
         if self.decay_from_samples is not None and self.decay_until_samples is not None:
             left = (self.decay_until_samples - real_samples) / (self.decay_until_samples - self.decay_from_samples)
             factor *= min(1.0, max(0.0, left))

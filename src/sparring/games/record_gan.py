@@ -187,7 +187,6 @@ class RecordAdversarialRecipe(AdversarialSettings):
         "discriminator_hidden": {"at least": 1, "at most": 2**14},
         "sharpness": {"more than": 0},
         "temperature": {"more than": 0},
-        "constant_rate_samples": {"at least": 1},
     }
 
     batch_size: int = 250
@@ -224,12 +223,8 @@ class RecordAdversarialRecipe(AdversarialSettings):
     """Factor of the decoder's logits. Where it is larger, less of what comes is left to chance once the code is known."""
     temperature: float = 1.0
     """Temperature of the relaxation through which gradients of random codes flow."""
-    constant_rate_samples: int = 200_000
-    """Number of real patients from which learning rates fall with the square root of their number."""
-
-    def rate_factor(self, real_samples: int) -> float:
-        """See Recipe."""
-        return super().rate_factor(real_samples) * min(1.0, (self.constant_rate_samples / max(1, real_samples)) ** 0.5)
+    constant_rate_samples: int | None = 200_000
+    """Number of real patients from which learning rates fall with the square root of their number. None: they stay constant."""
 
     def incompatibilities(self, spec: RecordsSpec) -> list[str]:
         """See Recipe."""

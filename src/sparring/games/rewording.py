@@ -317,7 +317,6 @@ class RewordingRecipe(Recipe):
         "reward": {"at least": 0},
         "keeping": {"at least": 0},
         "back_translation": {"at least": 0},
-        "constant_rate_samples": {"at least": 1},
     }
 
     batch_size: int = 64
@@ -328,8 +327,8 @@ class RewordingRecipe(Recipe):
     """Learning rate of the writer, until it begins to fall."""
     betas: tuple[float, float] = (0.9, 0.99)
     """Adam's decay rates for the writer, for the mean and the variance of gradients."""
-    constant_rate_samples: int = 100_000
-    """Number of texts from which learning rates fall with the square root of their number."""
+    constant_rate_samples: int | None = 100_000
+    """Number of texts from which learning rates fall with the square root of their number. None: they stay constant."""
     discriminator_learning_rate: float = 5e-4
     """Learning rate of the discriminator, until it begins to fall."""
     objective: ObjectiveName = "non-saturating"
@@ -356,10 +355,6 @@ class RewordingRecipe(Recipe):
     """Dropout rate of embeddings, and of what predicts tokens."""
     discriminator_channels: int = 64
     """Number of channels of each convolution of the discriminator."""
-
-    def rate_factor(self, real_samples: int) -> float:
-        """See Recipe."""
-        return super().rate_factor(real_samples) * min(1.0, (self.constant_rate_samples / max(1, real_samples)) ** 0.5)
 
     def incompatibilities(self, spec: SequenceSpec) -> list[str]:
         """See Recipe."""

@@ -25,7 +25,6 @@ class EcGAN(OrdersRecipe):
         "generator_hidden": {"at least": 1, "at most": 2**14},
         "discriminator_hidden": {"at least": 1, "at most": 2**14},
         "layers": {"at least": 1, "at most": 64},
-        "constant_rate_samples": {"at least": 1},
     }
 
     batch_size: int = 250
@@ -52,12 +51,8 @@ class EcGAN(OrdersRecipe):
     """Number of hidden layers of the generator."""
     discriminator_hidden: tuple[int, ...] = (256, 256)
     """Number of units in each hidden layer of the discriminator."""
-    constant_rate_samples: int = 200_000
-    """Number of real samples from which learning rates fall with the square root of their number."""
-
-    def rate_factor(self, real_samples: int) -> float:
-        """See Recipe."""
-        return super().rate_factor(real_samples) * min(1.0, (self.constant_rate_samples / max(1, real_samples)) ** 0.5)
+    constant_rate_samples: int | None = 200_000
+    """Number of real samples from which learning rates fall with the square root of their number. None: they stay constant."""
 
     def build(self, spec: OrdersSpec) -> OrdersGame:
         """See Recipe."""

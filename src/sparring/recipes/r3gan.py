@@ -43,7 +43,7 @@ class R3GAN(AdversarialRecipe):
     paper: ClassVar[str] = "Huang et al. 2024: The GAN is dead; long live the GAN! A Modern Baseline GAN (arXiv:2501.05441)"
     data: ClassVar[str] = "images, 8x8 to 256x256 (also rectangles, such as 96x64), with or without classes"
     settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {}
-    of_older_runs: ClassVar[Mapping[str, object]] = {"architecture": "paper", "constant_rate_samples": 10**12}
+    of_older_runs: ClassVar[Mapping[str, object]] = {"architecture": "paper", "constant_rate_samples": None}
     smallest_side: ClassVar[int | None] = nets.MIN_SIDE
     ranges: ClassVar[Ranges] = {
         **AdversarialRecipe.ranges,
@@ -53,7 +53,6 @@ class R3GAN(AdversarialRecipe):
         "expansion": {"at least": 1, "at most": 16},
         "group_size": {"at least": 1, "at most": 4096},
         "class_size": {"at least": 1, "at most": 4096},
-        "constant_rate_samples": {"at least": 1},
     }
 
     batch_size: int = 64
@@ -79,8 +78,8 @@ class R3GAN(AdversarialRecipe):
     """Losses of generator and discriminator. (For the others, see `sparring train dcgan --help`.)"""
     learning_rate: float = 2e-3
     """Learning rate of both networks, unless discriminator_learning_rate is given."""
-    constant_rate_samples: int = 50_000
-    """Number of real samples from which learning rates fall with the square root of their number."""
+    constant_rate_samples: int | None = 50_000
+    """Number of real samples from which learning rates fall with the square root of their number. None: they stay constant."""
     ema_samples: float = 20_000
     """Half-life, in real samples, of the exponential moving average of the generator's weights. 0: no average."""
     betas: tuple[float, float] = (0.0, 0.99)
@@ -117,9 +116,12 @@ class R3GAN(AdversarialRecipe):
             )
         return found
 
-    def rate_factor(self, real_samples: int) -> float:
+    def remarks(self, spec: ImageSpec) -> list[str]:
         """See Recipe."""
-        return super().rate_factor(real_samples) * min(1.0, (self.constant_rate_samples / max(1, real_samples)) ** 0.5)
+        found = super().remarks(spec)
+        if self.architecture == "paper" and self.learning_rate > 1e-3:
+            found.append(f"The paper's networks want a learning rate of 0.001 or less; this is {self.learning_rate:g}.")
+        return found
 
     def r1_for(self, spec: Spec) -> float:
         """See AdversarialSettings."""

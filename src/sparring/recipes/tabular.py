@@ -32,7 +32,6 @@ class Tabular(TableAdversarialRecipe, PrivateRecipe):
         "discriminator_hidden": {"at least": 1, "at most": 2**14},
         "layers": {"at least": 1, "at most": 64},
         "temperature": {"more than": 0},
-        "constant_rate_samples": {"at least": 1},
     }
 
     batch_size: int = 500
@@ -64,8 +63,8 @@ class Tabular(TableAdversarialRecipe, PrivateRecipe):
     private_passes: int = 20
     """Number of passes through the table after which private training (epsilon) ends. The noise is computed for them, so that they cannot
     become more later."""
-    constant_rate_samples: int = 200_000
-    """Number of real samples from which learning rates fall with the square root of their number."""
+    constant_rate_samples: int | None = 200_000
+    """Number of real samples from which learning rates fall with the square root of their number. None: they stay constant."""
 
     def incompatibilities(self, spec: TableSpec) -> list[str]:
         """See Recipe."""
@@ -74,10 +73,6 @@ class Tabular(TableAdversarialRecipe, PrivateRecipe):
             changed = [name for name in NOT_PRIVATE if getattr(self, name) != getattr(Tabular, name)]
             found += [f"{name} has no private training. Leave it out, or epsilon." for name in changed]
         return found
-
-    def rate_factor(self, real_samples: int) -> float:
-        """See Recipe."""
-        return super().rate_factor(real_samples) * min(1.0, (self.constant_rate_samples / max(1, real_samples)) ** 0.5)
 
     def build(self, spec: TableSpec) -> CompletingTableGame:
         """See Recipe."""
