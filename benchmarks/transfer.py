@@ -1,7 +1,7 @@
 """Transfer learning: 500 emoji of one category, from scratch and from a model of all other categories, for the same minutes.
 
     python benchmarks/transfer.py --emoji emoji-google-64.zip --labels emoji-labels.csv [--category "People & Body"] [--count 500]
-        [--minutes 10] [--source-minutes 20] [--recipes dcgan ...] [--runs FOLDER] [--json FILE]
+        [--minutes 10] [--source-minutes 20] [--recipes dcgan ...] [--only scratch transfer ...] [--runs FOLDER] [--json FILE]
 
 Both play the relativistic game with R1 and R2, augmented by diffaugment, at 64x64. 5,000 samples of each are judged against the 500 images
 (lite0), and so are those of the source's model, which has seen none of them."""
@@ -32,6 +32,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "r3gan": {},
 }  # fmt: skip
 SAMPLES = 5000
+STARTS = ("scratch", "transfer", "transfer, frozen")
 
 
 def folders(emoji: Path, labels: Path, category: str, count: int, out: Path) -> tuple[Path, Path]:
@@ -62,6 +63,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--source-minutes", type=float, default=20)
     parser.add_argument("--recipes", nargs="+", default=["dcgan"], choices=list(RECIPES))
+    parser.add_argument("--only", nargs="+", choices=STARTS, default=STARTS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--runs", type=Path)
     parser.add_argument("--json", type=Path)
@@ -75,7 +77,8 @@ def main() -> None:
         sparring.train(recipe, others, source, minutes=asked.source_minutes, **settings)
         scores: dict[str, Any] = {"recipe": recipe, "source": sparring.judge(source, real, samples=SAMPLES)["FD-lite0"].value}
         for seed in asked.seeds:
-            for name, start in (("scratch", None), ("transfer", source), ("transfer, frozen", source)):
+            for name in asked.only:
+                start = None if name == "scratch" else source
                 run = place / f"{recipe}-{name.replace(', ', '-')}-{seed}"
                 more = {"freeze_discriminator": 2} if "frozen" in name else {}
                 model = sparring.train(recipe, own, run, start_from=start, minutes=asked.minutes, seed=seed, **settings, **more)
