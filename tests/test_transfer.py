@@ -263,6 +263,23 @@ def test_settings_follow_from_what_a_run_begins_with() -> None:
     assert "objective" not in usual_settings(sparring.recipes.get("lsgan"), source, {}), "what defines a recipe stays"  # pyright: ignore[reportAttributeAccessIssue]
 
 
+def test_rates_that_fell_go_on_where_the_source_ended() -> None:
+    recipe = replace(PLAIN, learning_rate=1e-3, discriminator_learning_rate=4e-3, constant_rate_samples=100)
+    _, source = weights_of_source(recipe, COLOR)
+    source = replace(source, real_samples=400)
+    usual = usual_settings(DCGAN, source)
+    names = ("learning_rate", "discriminator_learning_rate", "constant_rate_samples")
+    assert [usual[name] for name in names] == [0.0005, 0.002, 400]
+    onward = replace(recipe, **{name: usual[name] for name in names})
+    assert [onward.learning_rate * onward.rate_factor(more) for more in (0, 400, 1600)] == pytest.approx([5e-4, 5e-4, 2.5e-4])
+    for given in ({"learning_rate": 1.0}, {"constant_rate_samples": 7}):
+        found = usual_settings(DCGAN, source, given)
+        assert {name: found[name] for name in names} == {**{name: getattr(recipe, name) for name in names}, **given}
+    early = replace(source, real_samples=99)
+    assert usual_settings(DCGAN, early)["learning_rate"] == 1e-3
+    assert usual_settings(DCGAN, replace(source, recipe=replace(recipe, constant_rate_samples=None)))["learning_rate"] == 1e-3
+
+
 def test_what_cannot_be_begun_with_is_refused(source: Path, store: Store, squares: Path, tmp_path: Path, quiet: Console) -> None:
     def refusal(recipe: str = "dcgan", **settings: object) -> str:
         with pytest.raises((SettingsError, CheckpointError)) as caught:

@@ -45,4 +45,5 @@ def _of_run(run: RunDirectory) -> StartingWeights:
         networks=dict(select(tensors, "game/")),
         averages=dict(select(tensors, "ema/")),
         optimizers=dict(select(tensors, "optimizer/")),
+        real_samples=facts["progress"]["real_samples"],
     )

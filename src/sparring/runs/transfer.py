@@ -1,5 +1,6 @@
 """Beginning a run with the weights of another one: which settings follow from it, and what is said."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import fields
@@ -28,7 +29,8 @@ def usual_settings(
     recipe: type[Recipe], source: StartingWeights, given: Mapping[str, object] | None = None, *, prepared: bool = False
 ) -> dict[str, Any]:
     """The settings of a run that begins with `source`, where none are `given`: those of the source, as far as this recipe and its kind of
-    data have them and are not defined by another value, with a short ramp. `prepared`: whether the data is, so that its size is.
+    data have them and are not defined by another value, with the rates at which it ended, and a short ramp where optimizers begin anew.
+    `prepared`: whether the data is, so that its size is.
     """
     defaults, theirs = recipe.usual(recipe.modality), type(source.recipe).usual(recipe.modality)
     found = {
@@ -43,6 +45,7 @@ def usual_settings(
     goes_on = source.optimizers and source.optimizer == found.get("optimizer", "adam")
     if not goes_on and not found.get("warmup_samples") and "warmup_samples" not in given:
         found["warmup_samples"] = RAMP_BATCHES * found.get("batch_size", defaults.batch_size)
+    found |= _rates_that_go_on(source, found, given)
     for setting, value, dependent in DEPENDENT:  # what means nothing without another setting, and would be refused
         if found.get(setting) != value:
             for name in {*dependent} - given.keys():
@@ -50,3 +53,16 @@ def usual_settings(
     if found.get("augment") == "ada" and "augment_samples" not in given and hasattr(defaults, "augment_samples"):
         found["augment_samples"] = min(found.get("augment_samples", AUGMENT_SAMPLES), AUGMENT_SAMPLES)
     return found
+
+
+def _rates_that_go_on(source: StartingWeights, found: Mapping[str, Any], given: Mapping[str, object]) -> dict[str, Any]:
+    """Where rates had fallen with the root of the images shown, those at which the source ended, which fall from there on. From the first
+    ones again, steps would be far larger than the last ones, and the discriminator could lose what it knows.
+    """
+    constant, shown = found.get("constant_rate_samples"), source.real_samples
+    names = {name for name in found if name.endswith("learning_rate")}
+    if constant is None or shown <= constant or given.keys() & {*names, "constant_rate_samples"} or "learning_rate" not in names:
+        return {}
+    factor = math.sqrt(constant / shown)
+    lower = {name: float(f"{found[name] * factor:.3g}") for name in names if found[name] is not None}
+    return lower | {"constant_rate_samples": shown}

@@ -40,6 +40,8 @@ class StartingWeights:
     """Their moving averages, as far as there are any."""
     optimizers: dict[str, Tensor] = field(default_factory=dict)
     """States of optimizers by player, weight and name in the state: "generator/generator.project.weight/exp_avg"."""
+    real_samples: int = 0
+    """Number of real samples from which these were learned, or 0 where that is not known."""
 
     @property
     def optimizer(self) -> str:
