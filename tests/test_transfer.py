@@ -274,10 +274,23 @@ def test_rates_that_fell_go_on_where_the_source_ended() -> None:
     assert [onward.learning_rate * onward.rate_factor(more) for more in (0, 400, 1600)] == pytest.approx([5e-4, 5e-4, 2.5e-4])
     for given in ({"learning_rate": 1.0}, {"constant_rate_samples": 7}):
         found = usual_settings(DCGAN, source, given)
-        assert {name: found[name] for name in names} == {**{name: getattr(recipe, name) for name in names}, **given}
+        assert {name: found[name] for name in names} == {**{name: usual[name] for name in names}, **given}
     early = replace(source, real_samples=99)
     assert usual_settings(DCGAN, early)["learning_rate"] == 1e-3
     assert usual_settings(DCGAN, replace(source, recipe=replace(recipe, constant_rate_samples=None)))["learning_rate"] == 1e-3
+
+
+def test_that_rates_go_on_is_said(squares: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], quiet: Console) -> None:
+    """The source sees eight images, four times as many as its rates are constant for."""
+    game = {**TINY, "batch_size": 4, "threads": 1, "learning_rate": 1e-3, "constant_rate_samples": 2}
+    sparring.train("dcgan", squares, tmp_path / "source", steps=2, console=quiet, **game)
+    for name, given in (("goes on", {}), ("given", {"learning_rate": 1e-5})):
+        loud = Console(width=500)
+        sparring.train("dcgan", squares, tmp_path / name, start_from=tmp_path / "source", steps=1, console=loud, **given)
+        said = "Learning rates begin where the source's ended: learning_rate=0.0005." in capsys.readouterr().out
+        assert said == (not given)
+        settings = json.loads((tmp_path / name / "config.json").read_text())["recipe_settings"]
+        assert (settings["learning_rate"], settings["constant_rate_samples"]) == (given.get("learning_rate", 5e-4), 8)
 
 
 def test_what_cannot_be_begun_with_is_refused(source: Path, store: Store, squares: Path, tmp_path: Path, quiet: Console) -> None:

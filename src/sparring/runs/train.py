@@ -27,7 +27,7 @@ from sparring.runs.config import Config, RunSettings, differing, identity, read_
 from sparring.runs.run_directory import RunDirectory
 from sparring.runs.run_progress import next_milestone
 from sparring.runs.several_processes import all_processes, device_count, refuse_processes
-from sparring.runs.transfer import is_prepared, usual_settings
+from sparring.runs.transfer import is_prepared, remarks_on_rates, usual_settings
 from sparring.training import checkpoints
 from sparring.training.callbacks.callback import Callback, InterveningCallback
 from sparring.training.callbacks.checkpointer import Checkpointer, Score
@@ -118,7 +118,7 @@ def begin(
         refuse_to_begin_with_weights(chosen, dataset.spec, trained_on)
     resolved = ending_with_enough(resolved, chosen.recipe, dataset, console)
     refuse_too_large(chosen.recipe, dataset.spec, dataset, resolved)
-    for remark in chosen.recipe.remarks(dataset.spec):
+    for remark in [*chosen.recipe.remarks(dataset.spec), *remarks_on_rates(source, chosen.recipe, given)]:
         console.print(remark)
     if chosen.training.with_budget() is not chosen.training:
         console.print(f"No budget given, so training for {chosen.training.with_budget().minutes:g} minutes (--minutes).")

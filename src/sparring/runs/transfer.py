@@ -40,12 +40,12 @@ def usual_settings(
     }
     if source.spec.kind == recipe.modality and not prepared:
         found |= modalities.MODALITIES[recipe.modality].settings_like(source.spec)
+    found |= _rates_that_go_on(source, found)
     given = given or {}
     found |= given
     goes_on = source.optimizers and source.optimizer == found.get("optimizer", "adam")
     if not goes_on and not found.get("warmup_samples") and "warmup_samples" not in given:
         found["warmup_samples"] = RAMP_BATCHES * found.get("batch_size", defaults.batch_size)
-    found |= _rates_that_go_on(source, found, given)
     for setting, value, dependent in DEPENDENT:  # what means nothing without another setting, and would be refused
         if found.get(setting) != value:
             for name in {*dependent} - given.keys():
@@ -55,14 +55,20 @@ def usual_settings(
     return found
 
 
-def _rates_that_go_on(source: StartingWeights, found: Mapping[str, Any], given: Mapping[str, object]) -> dict[str, Any]:
+def remarks_on_rates(source: StartingWeights | None, recipe: Any, given: Mapping[str, object]) -> list[str]:  # noqa: ANN401 (some recipe)
+    """What is to be said of the rates of a run, in sentences: nothing if it begins with no `source`, or a rate is `given`."""
+    if source is None or "learning_rate" in given or not source.real_samples or recipe.constant_rate_samples != source.real_samples:
+        return []
+    return [f"Learning rates begin where the source's ended: learning_rate={recipe.learning_rate:g}. To choose: learning_rate=VALUE."]
+
+
+def _rates_that_go_on(source: StartingWeights, found: Mapping[str, Any]) -> dict[str, Any]:
     """Where rates had fallen with the root of the images shown, those at which the source ended, which fall from there on. From the first
     ones again, steps would be far larger than the last ones, and the discriminator could lose what it knows.
     """
     constant, shown = found.get("constant_rate_samples"), source.real_samples
-    names = {name for name in found if name.endswith("learning_rate")}
-    if constant is None or shown <= constant or given.keys() & {*names, "constant_rate_samples"} or "learning_rate" not in names:
+    if constant is None or shown <= constant or "learning_rate" not in found:
         return {}
-    factor = math.sqrt(constant / shown)
-    lower = {name: float(f"{found[name] * factor:.3g}") for name in names if found[name] is not None}
+    rates = {name: rate for name, rate in found.items() if name.endswith("learning_rate") and rate is not None}
+    lower = {name: float(f"{rate * math.sqrt(constant / shown):.3g}") for name, rate in rates.items()}
     return lower | {"constant_rate_samples": shown}
