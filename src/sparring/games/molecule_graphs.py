@@ -269,7 +269,7 @@ class MoleculeGraphRecipe(AdversarialSettings):
 
     modality: ClassVar[str] = "sequences"
     settings_for: ClassVar[Mapping[str, Mapping[str, object]]] = {}
-    of_older_runs: ClassVar[Mapping[str, object]] = {"bond_counts": False, "choice": "gumbel", "constant_rate_samples": 10**12}
+    of_older_runs: ClassVar[Mapping[str, object]] = {"bond_counts": False, "choice": "gumbel", "constant_rate_samples": None}
     ranges: ClassVar[Ranges] = {
         **AdversarialSettings.ranges,
         "generator_hidden": {"at least": 1, "at most": 2**14},
