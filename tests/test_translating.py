@@ -32,7 +32,8 @@ from sparring.evaluation.translation_pairs import pairs_of_run
 from sparring.inference.data_of_model import preprocessing_of
 from sparring.inference.model import Model
 from sparring.inference.tiling import reduced
-from sparring.inference.translate_files import MARK, _Way, _written_names
+from sparring.inference.translate_folder import MARK, written_names
+from sparring.inference.translation_way import Way
 from sparring.interpret.linear_probe import probe_discriminator
 from sparring.media import video_files
 from sparring.media.image_files import grid, png, save_gif, save_video
@@ -212,7 +213,7 @@ def test_deep_images_are_read_as_the_training_images_were(tmp_path: Path, quiet:
     assert sparring.resume(tmp_path / "run", steps=2, console=quiet).step == 2
     dim = Image.fromarray(np.full((16, 16), 500, np.uint16))  # by itself it would be taken for one of 10 bits
     dim.save(tmp_path / "dim.png")
-    opened, _ = _Way(model, "a2b", None, 64, None, "white").opened((tmp_path / "dim.png").read_bytes(), "dim.png")
+    opened, _ = Way(model, "a2b", None, 64, None, "white").opened((tmp_path / "dim.png").read_bytes(), "dim.png")
     assert (opened == round(500 / 4095 * 255)).all()
 
 
@@ -254,8 +255,8 @@ def test_no_two_translations_have_one_name(negative: Model, tmp_path: Path) -> N
     assert sparring.translate(negative, source, tmp_path / "out").written == 3
     assert sorted(path.name for path in (tmp_path / "out").glob("*.png")) == ["a.gif.png", "a.png", "b.png"]
     assert np.array_equal(np.asarray(Image.open(tmp_path / "out/a.png")), 255 - noise(8, 8, 0))
-    assert _written_names(["a.gif", "a.png", "a.gif.png"]) == ["a.gif.png.png", "a.png", "a.gif.png"]
-    assert _written_names(["a.avif", "a.gif", "b.ppm", "c.jpg"]) == ["a.avif.png", "a.gif.png", "b.png", "c.jpg"]
+    assert written_names(["a.gif", "a.png", "a.gif.png"]) == ["a.gif.png.png", "a.png", "a.gif.png"]
+    assert written_names(["a.avif", "a.gif", "b.ppm", "c.jpg"]) == ["a.avif.png", "a.gif.png", "b.png", "c.jpg"]
 
 
 def test_files_that_are_no_translations_do_not_count_as_such(negative: Model, tmp_path: Path) -> None:
@@ -732,7 +733,7 @@ def test_a_full_disk_ends_it_and_an_empty_file_is_not_done(negative: Model, tmp_
         put_bytes(path, content)
 
     with monkeypatch.context() as patch:
-        patch.setattr("sparring.inference.translate_files.put_bytes", put)
+        patch.setattr("sparring.inference.translate_folder.put_bytes", put)
         with pytest.raises(DataError, match="No space left on device"):
             sparring.translate(negative, tmp_path / "in", tmp_path / "out")
     (tmp_path / "out" / "003.png").write_bytes(b"")  # as a power cut may leave it
@@ -758,7 +759,7 @@ def test_folders_and_files_of_any_name(negative: Model, tmp_path: Path) -> None:
 def test_a_half_done_folder_is_gone_on_with_by_any_number_of_threads(tmp_path: Path) -> None:
     game = Pix2Pix(width=32).build(PairSpec(64, 64, 3, (), 3))
     large = Model(game, Pix2Pix(width=32), tmp_path / "run")
-    way = _Way(large, "a2b", None, 1024, None, "white")
+    way = Way(large, "a2b", None, 1024, None, "white")
     marks, before = [], torch.get_num_threads()
     for threads in (1, 2, 4):
         torch.set_num_threads(threads)
