@@ -267,7 +267,7 @@ def _moment(text: str, column: Column) -> float | None:
 
 def time_text_of(spec: SeriesSpec, time: float) -> str:
     """A time for messages and charts; without times the number of a step, counted from 1."""
-    from sparring.data.series.read_series import time_text  # noqa: PLC0415 (an extra)
+    from sparring.data.series.series_rows import time_text  # noqa: PLC0415 (an extra)
 
     if spec.time_column is None:
         return f"step {time + 1:,g}"

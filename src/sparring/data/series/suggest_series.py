@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from sparring.data.series.frequency import find_frequency, usual_interval
-from sparring.data.series.read_series import MOST_CATEGORIES
+from sparring.data.series.series_rows import MOST_CATEGORIES
 from sparring.data.tables.columns import DISCRETE, Column, ColumnValues
 from sparring.data.tables.date_parts import local_times, zone_of
 
