@@ -30,10 +30,10 @@ from sparring.evaluation import judge_translations as translations
 from sparring.evaluation.judge_translations import channel_moments, color_matching, judge_translations, match_channel_count
 from sparring.evaluation.translation_pairs import pairs_of_run
 from sparring.inference.data_of_model import preprocessing_of
+from sparring.inference.image_translator import ImageTranslator
 from sparring.inference.model import Model
 from sparring.inference.tiling import reduced
 from sparring.inference.translate_folder import MARK, written_names
-from sparring.inference.translation_way import Way
 from sparring.interpret.linear_probe import probe_discriminator
 from sparring.media import video_files
 from sparring.media.image_files import grid, png, save_gif, save_video
@@ -213,7 +213,7 @@ def test_deep_images_are_read_as_the_training_images_were(tmp_path: Path, quiet:
     assert sparring.resume(tmp_path / "run", steps=2, console=quiet).step == 2
     dim = Image.fromarray(np.full((16, 16), 500, np.uint16))  # by itself it would be taken for one of 10 bits
     dim.save(tmp_path / "dim.png")
-    opened, _ = Way(model, "a2b", None, 64, None, "white").opened((tmp_path / "dim.png").read_bytes(), "dim.png")
+    opened, _ = ImageTranslator(model, "a2b", None, 64, None, "white").opened((tmp_path / "dim.png").read_bytes(), "dim.png")
     assert (opened == round(500 / 4095 * 255)).all()
 
 
@@ -759,18 +759,18 @@ def test_folders_and_files_of_any_name(negative: Model, tmp_path: Path) -> None:
 def test_a_half_done_folder_is_gone_on_with_by_any_number_of_threads(tmp_path: Path) -> None:
     game = Pix2Pix(width=32).build(PairSpec(64, 64, 3, (), 3))
     large = Model(game, Pix2Pix(width=32), tmp_path / "run")
-    way = Way(large, "a2b", None, 1024, None, "white")
+    translator = ImageTranslator(large, "a2b", None, 1024, None, "white")
     marks, before = [], torch.get_num_threads()
     for threads in (1, 2, 4):
         torch.set_num_threads(threads)
-        marks.append(way.mark(tmp_path))
+        marks.append(translator.mark(tmp_path))
     torch.set_num_threads(before)
     large.game.to(memory_format=torch.channels_last)
-    marks.append(way.mark(tmp_path))
+    marks.append(translator.mark(tmp_path))
     assert all(mark == marks[0] for mark in marks)
     with torch.no_grad():
         next(large.game.generator.parameters()).flatten()[0] += 1e-3  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
-    assert way.mark(tmp_path) != marks[0]
+    assert translator.mark(tmp_path) != marks[0]
 
 
 def test_films_keep_their_sound(negative: Model, tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ from sparring.data.open_by_name import Source
 from sparring.data.readers.folder import content_digests, open_images
 from sparring.games.latent_game import SAMPLE_CHUNK
 from sparring.games.translation import LARGEST_IN_COMPANY
+from sparring.inference.image_translator import ImageTranslator, Pixels, alike
 from sparring.inference.model import Model
-from sparring.inference.translation_way import Pixels, Way, alike
 from sparring.media.image_decoding import SEVERAL_FRAMES, UnusableImageError
 from sparring.media.image_files import WRITABLE_ENDINGS, encode_image
 from sparring.media.video_files import VIDEO_ENDINGS
@@ -49,7 +49,7 @@ class Translated:
     """What was passed over, and what was translated in part."""
 
 
-def folder_translated(way: Way, source: Path, target: Path, advance: Callable[[int], object]) -> Translated:
+def folder_translated(translator: ImageTranslator, source: Path, target: Path, advance: Callable[[int], object]) -> Translated:
     """Translate the images of `source` that have no translation in `target` yet; see `translate`."""
     _refuse_place(source, target)
     images = open_images(source)
@@ -59,7 +59,7 @@ def folder_translated(way: Way, source: Path, target: Path, advance: Callable[[i
             raise DataError(refusal(source, "a folder of images"))
         raise DataError(listed(f"{source} holds no images. Files in it: {len(others)}.", others))
     names = written_names([item.name for item in images.items])
-    _mark(target, way.mark(source), names, content_digests(source, [item.name for item in images.items]))
+    _mark(target, translator.mark(source), names, content_digests(source, [item.name for item in images.items]))
     sweep(target / name for name in (MARK, *names))
     left = [index for index, name in enumerate(names) if not _written(target / name)]
     advance(len(names) - len(left))
@@ -69,7 +69,7 @@ def folder_translated(way: Way, source: Path, target: Path, advance: Callable[[i
     parts = [left[start : start + size] for start in range(0, len(left), size)]
 
     def begin() -> None:  # networks of its own, for hooks and modes of shared ones would meet
-        here.way = replace(way, model=_beside(way.model))
+        here.translator = replace(translator, model=_beside(translator.model))
 
     with workers(1, threads, begin) as together, workers(threads, 1, begin) as pool:
         work = _FolderWork(here, images, target, names, together)
@@ -82,7 +82,7 @@ def folder_translated(way: Way, source: Path, target: Path, advance: Callable[[i
             work.stopped.set()
             raise
     notes = [f"passed over: {name}: {reason}" for name, reason in images.skipped]
-    return Translated(count, len(names) - len(left), tuple(problems), (*notes, *sorted(work.notes), *way.watch.notes()))
+    return Translated(count, len(names) - len(left), tuple(problems), (*notes, *sorted(work.notes), *translator.watch.notes()))
 
 
 @dataclass
@@ -90,7 +90,7 @@ class _FolderWork:
     """What threads do on a folder: each reads some images, translates and writes them, by itself."""
 
     here: local
-    """`here.way`: this thread's."""
+    """`here.translator`: that of the thread that asks, with networks of its own."""
     images: Source
     target: Path
     names: Sequence[str]
@@ -138,7 +138,7 @@ class _FolderWork:
 
     def _read(self, index: int) -> Pixels:
         try:
-            image, more = self.here.way.opened(self.images.read(index), self._name(index))
+            image, more = self.here.translator.opened(self.images.read(index), self._name(index))
         except SparringError:
             raise
         except Exception as problem:  # what a damaged file raises is up to its format
@@ -149,8 +149,8 @@ class _FolderWork:
 
     def _draw(self, images: list[Pixels]) -> list[UInt8[np.ndarray, "h w o"]]:
         if max(images[0].shape) <= LARGEST_OF_ONE_THREAD:
-            return self.here.way.draw(images)
-        return self.together.submit(lambda: self.here.way.draw(images)).result()
+            return self.here.translator.draw(images)
+        return self.together.submit(lambda: self.here.translator.draw(images)).result()
 
     def _write(self, index: int, image: Pixels) -> str | None:
         file = self.target / self.names[index]

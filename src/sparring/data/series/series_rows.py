@@ -284,7 +284,7 @@ def row_and_others(first: int, others: int) -> str:
 
 
 def time_text(time: float, is_date: bool) -> str:
-    """A time for messages."""
+    """A time as messages write it: a date, with the time of day unless that is midnight; or a number where times are no dates."""
     if not is_date:
         return f"{time:g}"
     text = str(np.datetime64(round(time), "s")).replace("T", " ")

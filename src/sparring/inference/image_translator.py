@@ -1,4 +1,4 @@
-"""How images are translated: brought to what a network wants, and compared with what it learned from."""
+"""Translates images of files: brings them to what a network wants, and compares them with what it learned from."""
 
 import hashlib
 import os
@@ -93,8 +93,8 @@ class Watch:
 
 
 @dataclass(frozen=True)
-class Way:
-    """How images are translated."""
+class ImageTranslator:
+    """A model, and the settings with which it translates images of files: it reads them as the network wants them, and draws."""
 
     model: Model
     direction: Direction
@@ -131,7 +131,7 @@ class Way:
         return min(self.model.spec.height, self.model.spec.width) if self.size is None and self.made in SIZE_DEPENDENT else self.size
 
     def draw(self, images: Sequence[Pixels]) -> list[UInt8[np.ndarray, "h w o"]]:
-        """What becomes of images of one size. An UnusableError if they take too much memory."""
+        """What becomes of images of one size. An UnusableImageError if they take too much memory."""
         batch = pixels_to_float(torch.from_numpy(np.stack(images)))
         try:
             drawn = self.model.translate(batch, direction=self.direction, noise=self.noise, tile=self.tile)
@@ -154,7 +154,7 @@ class Way:
         return {"of": place, **about, **chosen}
 
 
-def way_of(
+def translator_for(
     model: Model,
     direction: Direction,
     size: int | None,
@@ -162,8 +162,8 @@ def way_of(
     noise: int | None,
     made: DerivedInput | Literal["gray"] | None,
     max_pixels: int | None,
-) -> Way:
-    """How images are translated with these settings; a SettingsError if they do not fit the model or each other."""
+) -> ImageTranslator:
+    """The translator of a model with these settings; a SettingsError if they do not fit the model or each other."""
     kind = None if made is None else parse_derived_input(made)
     model.refuse_direction(direction)
     refuse_tile(tile)
@@ -173,7 +173,7 @@ def way_of(
         raise SettingsError(f"{kind!r} makes inputs, and {direction} translates targets: leave out what is to be made (--as).")
     model.noisy(direction, noise)  # says if there is none
     watch = Watch(model.input_statistics.get(direction), kind)
-    return Way(model, direction, size, tile, noise, preprocessing_of(model).background, kind, max_pixels, watch)
+    return ImageTranslator(model, direction, size, tile, noise, preprocessing_of(model).background, kind, max_pixels, watch)
 
 
 def _as_wanted(image: Image.Image, channels: int, size: int | None, background: str) -> Pixels:
