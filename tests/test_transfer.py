@@ -287,7 +287,7 @@ def test_that_rates_go_on_is_said(squares: Path, tmp_path: Path, capsys: pytest.
     for name, given in (("goes on", {}), ("given", {"learning_rate": 1e-5})):
         loud = Console(width=500)
         sparring.train("dcgan", squares, tmp_path / name, start_from=tmp_path / "source", steps=1, console=loud, **given)
-        said = "Learning rates begin where the source's ended: learning_rate=0.0005." in capsys.readouterr().out
+        said = "Learning rates begin where the source's ended: --learning-rate 0.0005." in capsys.readouterr().out
         assert said == (not given)
         settings = json.loads((tmp_path / name / "config.json").read_text())["recipe_settings"]
         assert (settings["learning_rate"], settings["constant_rate_samples"]) == (given.get("learning_rate", 5e-4), 8)

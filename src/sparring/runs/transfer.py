@@ -59,7 +59,7 @@ def remarks_on_rates(source: StartingWeights | None, recipe: Any, given: Mapping
     """What is to be said of the rates of a run, in sentences: nothing if it begins with no `source`, or a rate is `given`."""
     if source is None or "learning_rate" in given or not source.real_samples or recipe.constant_rate_samples != source.real_samples:
         return []
-    return [f"Learning rates begin where the source's ended: learning_rate={recipe.learning_rate:g}. To choose: learning_rate=VALUE."]
+    return [f"Learning rates begin where the source's ended: --learning-rate {recipe.learning_rate:g}. To choose: --learning-rate VALUE."]
 
 
 def _rates_that_go_on(source: StartingWeights, found: Mapping[str, Any]) -> dict[str, Any]:
