@@ -199,14 +199,14 @@ def test_widths() -> None:
     assert widths(8, 4, 128) == (1, 1), "at least one"
 
 
-def test_gamma_follows_side_and_batch_and_is_said() -> None:
-    assert R3GAN().r1_for(ImageSpec(32, 32, 3)) == pytest.approx(1.0)
+def test_gamma_follows_the_batch_and_in_the_paper_the_side_and_is_said() -> None:
+    assert R3GAN().r1_for(ImageSpec(32, 32, 3)) == R3GAN().r1_for(ImageSpec(128, 128, 3)) == pytest.approx(0.2)
     assert R3GAN(architecture="paper").r1_for(ImageSpec(32, 32, 3)) == pytest.approx(0.05)
     assert R3GAN(architecture="paper").r2_for(ImageSpec(64, 64, 1)) == pytest.approx(0.2)
-    assert R3GAN(batch_size=256).r1_for(ImageSpec(32, 32, 3)) == pytest.approx(0.5)
+    assert R3GAN(batch_size=256).r1_for(ImageSpec(32, 32, 3)) == pytest.approx(0.1)
     assert R3GAN(r1=2.0).r2_for(ImageSpec(32, 32, 3)) == 2.0
     (said,) = R3GAN().remarks(ImageSpec(64, 64, 3))
-    assert "R1 and R2 have a weight (gamma) of 4," in said
+    assert said == "R1 and R2 have a weight (gamma) of 0.2, unless you choose: --r1 VALUE."
     assert R3GAN(r1=1.0).remarks(ImageSpec(64, 64, 3)) == []
 
 
@@ -216,7 +216,7 @@ def test_that_the_papers_networks_want_a_lower_rate_is_said() -> None:
     assert R3GAN(r1=1.0, architecture="paper", learning_rate=1e-3).remarks(ImageSpec(64, 64, 3)) == []
 
 
-@pytest.mark.parametrize(("recipe", "gamma"), [(SMALL, 1.0), (PAPER, 0.05)])
+@pytest.mark.parametrize(("recipe", "gamma"), [(SMALL, 0.2), (PAPER, 0.05 * (16 / 32) ** 2)])
 def test_the_game_is_the_papers(recipe: R3GAN, gamma: float) -> None:
     """Pairs of a real and a generated image, and both penalties, by hand."""
     game = recipe.build(SPEC)
@@ -232,7 +232,7 @@ def test_the_game_is_the_papers(recipe: R3GAN, gamma: float) -> None:
         shown = samples.clone().requires_grad_()
         logits = game.discriminator(shown)
         (gradient,) = torch.autograd.grad(logits.sum(), shown)
-        found[name] = 4 * gamma * (16 / 32) ** 2 * math.sqrt(64 / 6) / 2 * gradient.square().sum(dim=(1, 2, 3))
+        found[name] = 4 * gamma * math.sqrt(64 / 6) / 2 * gradient.square().sum(dim=(1, 2, 3))
         found[f"logits of {name}"] = logits[:, 0]
     assert torch.allclose(losses["r1"], found["r1"], rtol=1e-4)
     assert torch.allclose(losses["r2"], found["r2"], rtol=1e-4)

@@ -167,7 +167,7 @@ class AdversarialSettings(Recipe):
         """See Recipe."""
         found, both = [], "R1 and R2 have" if self.r2 is None else "R1 has"
         if self.r1 is None:
-            found.append(f"{both} a weight (gamma) of {self.r1_for(spec):.3g}, from side and batch. To choose: --r1 VALUE.")
+            found.append(f"{both} a weight (gamma) of {self.r1_for(spec):.3g}, unless you choose: --r1 VALUE.")
         if self.augment == "ada" and spec.kind == "images" and spec.height != spec.width:
             found.append("ada turns these images by a half where it would turn squares by a quarter, which does not fit a rectangle.")
         return found

@@ -17,8 +17,10 @@ from sparring.losses.objectives import ObjectiveName
 from sparring.nets import compact_r3gan as compact
 from sparring.nets import r3gan as nets
 
-GAMMA_AT_32 = {"compact": 1.0, "paper": 0.05}
-"""Weight of R1 and R2 for images of 32x32 and batches of 64, by architecture."""
+COMPACT_GAMMA = 0.2
+"""Weight of R1 and R2 for batches of 64 of images of any side, with the compact networks."""
+PAPER_GAMMA_AT_32 = 0.05
+"""The same with the paper's networks, for images of 32x32: theirs grows with the number of pixels."""
 
 
 class R3GANGame(TwoPlayerGame):
@@ -85,9 +87,9 @@ class R3GAN(AdversarialRecipe):
     betas: tuple[float, float] = (0.0, 0.99)
     """Adam's decay rates, for the mean and the variance of gradients."""
     r1: float | None = None
-    """Weight gamma of R1, which is gamma / 2 times the squared gradient at real samples. 0: no penalty. None: chosen from side and batch,
-    (side / 32)^2 * sqrt(64 / batch_size), and a twentieth of it for the paper's networks. If training breaks down, raise it; if images stay
-    blurred or alike, lower it."""
+    """Weight gamma of R1, which is gamma / 2 times the squared gradient at real samples. 0: no penalty. None:
+    0.2 * sqrt(64 / batch_size), and for the paper's networks 0.05 * (side / 32)^2 * sqrt(64 / batch_size). If training breaks down, raise
+    it; if images stay blurred or alike, lower it."""
     r2: float | None = None
     """Weight gamma of R2, the same at generated samples. None: the same as R1's."""
     penalty_every: int = 4
@@ -127,7 +129,8 @@ class R3GAN(AdversarialRecipe):
         """See AdversarialSettings."""
         if self.r1 is not None:
             return self.r1
-        return GAMMA_AT_32[self.architecture] * math.prod(spec.shape[1:]) / 32**2 * math.sqrt(64 / self.batch_size)
+        at_64 = COMPACT_GAMMA if self.architecture == "compact" else PAPER_GAMMA_AT_32 * math.prod(spec.shape[1:]) / 32**2
+        return at_64 * math.sqrt(64 / self.batch_size)
 
     def networks(self, spec: ImageSpec) -> tuple[nn.Module, nn.Module]:
         """See AdversarialRecipe."""
