@@ -80,7 +80,12 @@ def test_labels_of_every_kind() -> None:
 def test_resampling_is_zeros_between_padding_and_the_filter() -> None:
     torch.manual_seed(0)
     x, square = torch.randn(2, 3, 6, 8), plain.square_filter()
-    torch.testing.assert_close(resampling.upsample(x), plain.upfirdn(x, square, 2, 1, 2, 1, 4))
+    for kind in (torch.float32, torch.float64):  # computed in two ways
+        for maps in (x.to(kind), x[:, :, :1, :1].to(kind)):
+            torch.testing.assert_close(resampling.upsample(maps), plain.upfirdn(maps, square.to(kind), 2, 1, 2, 1, 4))
+        larger, weights = torch.zeros(2, 3, 12, 16, dtype=kind, requires_grad=True), x.to(kind)
+        (gradient,) = torch.autograd.grad((resampling.downsample(larger) * weights).sum(), larger)
+        torch.testing.assert_close(gradient, plain.upfirdn(weights, square.to(kind), 2, 1, 2, 1, 1))
     torch.testing.assert_close(resampling.downsample(x), plain.upfirdn(x, square, 1, 2, 1, 1, 1))
     torch.testing.assert_close(resampling.smooth(x, 2, gain=4), plain.upfirdn(x, square, 1, 1, 2, 2, 4))
     constant = torch.ones(1, 1, 8, 8)

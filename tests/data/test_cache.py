@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sparring
-from sparring.data.cache import cache_entries, remove
+from sparring.data.cache import KINDS, cache_entries, remove
 from sparring.data.open_by_name import open_source
 from support.cli import call
 
@@ -41,13 +41,15 @@ def test_entries_are_listed_with_what_they_are(cache: Path, capsys: pytest.Captu
     assert "12 images of 8x8x3" in said
     assert "prepared images: " in said
     assert str(cache) in said.replace("\n", "")
+    for kind in KINDS:
+        assert call("cache", "list", "--kind", kind) == 0
 
 
 def test_what_is_removed_is_made_again(cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("cache", "clean", "--dry-run") == 0
     assert len(cache_entries()) >= 2
     assert call("cache", "clean", "--unused-days", 30) == 0
-    assert "Removed 1.0 kB in 1 entries" in capsys.readouterr().out
+    assert "Removed 1.0 kB in 1 entry" in capsys.readouterr().out
     assert [entry.kind for entry in cache_entries("data")] == ["data"]
     store = sparring.prepare(open_source(tmp_path / "squares.npz"))
     before = store.pixels[3].copy()

@@ -5,8 +5,9 @@ from typing import Literal
 
 from sparring.core.console import console
 from sparring.core.errors import SettingsError
+from sparring.core.formatting import plural
 
-Kind = Literal["data", "tables", "orders", "judge", "digests", "torchvision"]
+Kind = Literal["data", "tables", "records", "orders", "sequences", "music", "judge", "digests", "torchvision"]
 DAY = 86_400
 
 
@@ -14,7 +15,8 @@ def list_cache(kind: Kind | None = None) -> int:
     """List what the cache holds: prepared data, features of judged images, and the like, with sizes.
 
     Args:
-        kind: Only this kind: data (prepared images), tables, judge (features), digests, torchvision (downloads).
+        kind: Only this kind: data (prepared images), tables, records, orders, sequences (texts), music, judge (features), digests,
+            torchvision (downloads).
     """
     from sparring.core.atomic_files import cache_folder
     from sparring.data.cache import KINDS, cache_entries
@@ -35,7 +37,8 @@ def clean_cache(kind: Kind | None = None, unused_days: float = 0.0, dry_run: boo
     """Remove what the cache holds. It is made again when it is needed (downloads are fetched again).
 
     Args:
-        kind: Only this kind: data (prepared images), tables, judge (features), digests, torchvision (downloads). Default: all.
+        kind: Only this kind: data (prepared images), tables, records, orders, sequences (texts), music, judge (features), digests,
+            torchvision (downloads). Default: all.
         unused_days: Only what was not used for this many days.
         dry_run: Say what would be removed, and remove nothing.
     """
@@ -51,7 +54,7 @@ def clean_cache(kind: Kind | None = None, unused_days: float = 0.0, dry_run: boo
         else:
             remove(entry)
     done = "Would remove" if dry_run else "Removed"
-    screen.print(f"{done} {readable(sum(entry.size for entry in entries))} in {len(entries):,} entries.")
+    screen.print(f"{done} {readable(sum(entry.size for entry in entries))} in {plural(len(entries), 'entry', 'entries')}.")
     return 0
 
 
