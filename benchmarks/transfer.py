@@ -3,8 +3,9 @@
     python benchmarks/transfer.py --emoji emoji-google-64.zip --labels emoji-labels.csv [--category "People & Body"] [--count 500]
         [--minutes 10] [--source-minutes 20] [--recipes dcgan ...] [--only scratch transfer ...] [--runs FOLDER] [--json FILE]
 
-Both play the relativistic game with R1 and R2, augmented by diffaugment, at 64x64. 5,000 samples of each are judged against the 500 images
-(lite0), and so are those of the source's model, which has seen none of them."""
+`dcgan` and `r3gan` play the relativistic game with R1 and R2; `stylegan2` plays its own, small and without extras, as in
+benchmarks/budget.py. All are augmented by diffaugment, at 64x64. 5,000 samples of each are judged against the 500 images (lite0), and so
+are those of the source's model, which has seen none of them."""
 
 import argparse
 import csv
@@ -19,6 +20,7 @@ from typing import Any
 from rich.console import Console
 
 import sparring
+from budget import AS_FOR_CIFAR, STYLES
 from sparring.data.open_by_name import open_source
 from sparring.data.prepare_store import prepare
 from sparring.data.preprocessing import Preprocessing
@@ -30,6 +32,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "discriminator_norm": "none", "learning_rate": 1e-3, "betas": (0.0, 0.99),
     },
     "r3gan": {},
+    "stylegan2": {**STYLES, **AS_FOR_CIFAR},
 }  # fmt: skip
 SAMPLES = 5000
 STARTS = ("scratch", "transfer", "transfer, frozen")

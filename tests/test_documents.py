@@ -26,7 +26,7 @@ GENERATED = re.compile(r"docs/reference/(command-line|settings|recipe-settings|p
 FENCED = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PROMPT = re.compile(r"^(?:    )?(?:\$ )?(?:[A-Z_]+=\S+ )?(sparring .*)", re.MULTILINE)
 TINY = {
-    "minutes=5": "steps=2, batch_size=8, width=4, samples=4, log_every=1, threads=1, device='cpu'",
+    "minutes=5": "steps=2, batch_size=8, channel_base=32, samples=4, log_every=1, threads=1, device='cpu'",
     "minutes=10": "steps=3",
     "steps=1000": "steps=20",
     "samples=200": "samples=30",

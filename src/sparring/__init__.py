@@ -1,7 +1,7 @@
 """Sparring: train, evaluate and use generative adversarial networks on your own data.
 
 import sparring
-model = sparring.train("dcgan", data="fashion10k", out="runs/garments", minutes=5)
+model = sparring.train("r3gan", data="fashion10k", out="runs/garments", minutes=5)
 images = model.sample(64, seed=0)
 
 Public names are those of `sparring.api`. They are imported when first used: `import sparring` and `sparring --help` need no torch.
