@@ -31,6 +31,7 @@ from sparring.health.doctor.recommend_recipe import recommend
 from sparring.health.doctor.time_estimate import Pace, Stopwatch, measure_pace, pace_in_words, phases_of
 from sparring.health.measurements import HealthMeasurements
 from sparring.losses.objectives import Losses
+from sparring.media.image_decoding import Crop
 from sparring.recipes.cgan import CGAN
 from sparring.recipes.r3gan import R3GAN
 from sparring.recipes.stylegan2 import StyleGAN2
@@ -184,8 +185,8 @@ def test_labels_are_judged_against_chance() -> None:
     assert data_checks.uninformative_labels(measured(400, classes=[1.0], agreement=1.0, agreement_by_chance=1.0)) is None
 
 
-def named(sizes: list[tuple[int, int]], size: int, *, cropped: bool = True) -> list[str]:
-    return [one.name for one in data_checks.check_sizes(sizes, ImageSpec(size, size, 3), cropped=cropped)]
+def named(sizes: list[tuple[int, int]], size: int, crop: Crop = "center") -> list[str]:
+    return [one.name for one in data_checks.check_sizes(sizes, ImageSpec(size, size, 3), crop=crop)]
 
 
 def test_sizes() -> None:
@@ -197,9 +198,11 @@ def test_sizes() -> None:
     assert named([(256, 256)], 64) == ["large images"]
     assert named([(64, 80)], 64) == []
     assert named([(64, 81)], 64) == ["oblong images"]
-    assert named([(81, 64)], 64, cropped=False) == []
+    assert named([(81, 64)], 64, "pad") == []
+    assert named([(256, 400)], 64, "random") == []
+    assert named([(42, 42)], 64, "random") == ["small images"]
     assert named([], 64) == []
-    assert data_checks.check_sizes([(20, 20)], ImageSpec(64, 64, 3), cropped=True)[0].remedy == "Give --size 16."
+    assert data_checks.check_sizes([(20, 20)], ImageSpec(64, 64, 3), crop="center")[0].remedy == "Give --size 16."
 
 
 @pytest.mark.parametrize(

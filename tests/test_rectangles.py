@@ -294,10 +294,10 @@ def test_width_and_height_as_two_words(wide: Path, capsys: pytest.CaptureFixture
 
 def test_a_size_of_its_own_is_offered(wide: Path) -> None:
     assert any("--size 24x16 (width x height)" in note for note in inspect_source(open_source(wide)).notes)
-    (oblong,) = check_sizes([(16, 24)] * 9, ImageSpec(16, 16, 3), cropped=True, most=64)
+    (oblong,) = check_sizes([(16, 24)] * 9, ImageSpec(16, 16, 3), crop="center", most=64)
     assert "--size 24x16" in oblong.remedy
-    assert not check_sizes([(16, 24)] * 9, ImageSpec(16, 24, 3), cropped=True), "nothing is lost"
-    (other,) = check_sizes([(24, 16)] * 9, ImageSpec(16, 24, 3), cropped=True)[-1:]
+    assert not check_sizes([(16, 24)] * 9, ImageSpec(16, 24, 3), crop="center"), "nothing is lost"
+    (other,) = check_sizes([(24, 16)] * 9, ImageSpec(16, 24, 3), crop="center")[-1:]
     assert "the proportion of 24x16" in other.description
 
 

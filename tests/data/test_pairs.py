@@ -118,6 +118,72 @@ def test_halves_of_a_image(tmp_path: Path, side: str, wanted: tuple[int, int]) -
     assert any("odd.png: 15 pixels wide" in line for line in pairs.lines())
 
 
+PIECES = Preprocessing(size=16, crop="random")
+
+
+def ramps(path: Path, names: list[str], side: int = 48, inverted: bool = False) -> Path:
+    """Images that tell where a pixel lies by its red and green, and which image it is by its blue; or the inverse of these."""
+    path.mkdir(parents=True, exist_ok=True)
+    rows, columns = np.mgrid[:side, :side]
+    for number, name in enumerate(names):
+        pixels = np.stack([4 * columns, 4 * rows, np.full_like(rows, 10 * number)], axis=2).astype(np.uint8)
+        Image.fromarray(255 - pixels if inverted else pixels).save(path / name)
+    return path
+
+
+def show_the_same_places(pairs: Pairs) -> bool:
+    inputs, targets = (
+        store.pixels.astype(int)[at] for store, at in zip((pairs.inputs, pairs.targets), pairs.training_indices, strict=True)
+    )
+    assert len({tuple(piece[0, 0]) for piece in inputs}) > len(inputs) * 0.8, "places differ"
+    return bool((inputs == 255 - targets).all())
+
+
+@pytest.mark.parametrize("way", ["target", "marks", "table", "halves"])
+def test_pieces_of_pairs_are_cut_at_the_same_places(way: str, tmp_path: Path) -> None:
+    numbers = [f"{number}" for number in range(6)]
+    if way == "target":
+        ramps(tmp_path / "a", [f"{name}.png" for name in numbers])
+        ramps(tmp_path / "b", [f"{name}.bmp" for name in numbers], inverted=True)
+        data, pairing = tmp_path / "a", Pairing(target=str(tmp_path / "b"))
+    elif way == "halves":
+        ramps(tmp_path / "a", [f"{name}.png" for name in numbers])
+        for path in (tmp_path / "a").iterdir():
+            half = np.asarray(Image.open(path))
+            Image.fromarray(np.concatenate([half, 255 - half], axis=1)).save(path)
+        data, pairing = tmp_path / "a", Pairing(side_by_side="left")
+    else:
+        data = ramps(tmp_path / "a", [f"{name}_in.png" for name in numbers])
+        ramps(data, [f"{name}_out.png" for name in numbers], inverted=True)
+        (tmp_path / "pairs.csv").write_text("".join(f"{name}_in.png,{name}_out.png\n" for name in numbers))
+        pairing = Pairing(input_mark="_in", target_mark="_out") if way == "marks" else Pairing(pair_table=str(tmp_path / "pairs.csv"))
+    pairs = open_pairs(str(data), pairing, PIECES, "paired")
+    assert len(pairs) + len(pairs.holdout_indices[0]) == 6 * 9, "as many as would cover 48x48 in squares of 16"
+    assert show_the_same_places(pairs)
+    kept, held = (
+        {int(pairs.inputs.pixels[place, 0, 0, 2]) for place in places[0]} for places in (pairs.training_indices, pairs.holdout_indices)
+    )
+    assert (len(kept), len(held), kept & held) == (5, 1, set()), "all pieces of an image are held out, or none"
+
+
+def test_pieces_of_pairs_of_two_sizes_are_refused(tmp_path: Path) -> None:
+    a, b = ramps(tmp_path / "a", ["0.png", "1.png"]), ramps(tmp_path / "b", ["1.png"], inverted=True)
+    ramps(b, ["0.png"], side=96, inverted=True)
+    with pytest.raises(DataError, match=r"1 of 2 pairs are of two sizes(.|\n)*0: input 48x48, target 96x96"):
+        open_pairs(str(a), Pairing(target=str(b)), PIECES, "paired")
+
+
+def test_pieces_of_two_sets_and_of_inputs_that_are_made(tmp_path: Path) -> None:
+    a, b = ramps(tmp_path / "a", ["0.png", "1.png"]), ramps(tmp_path / "b", ["0.png", "1.png", "2.png"], side=32)
+    pairs = open_pairs(str(a), Pairing(target=str(b)), PIECES, "unpaired")
+    assert (pairs.counts, len(pairs.holdout_indices[0]), len(pairs.holdout_indices[1])) == ((9, 8), 9, 4)
+    pairs = open_pairs(str(a), Pairing(inputs="gray"), PIECES, "paired")
+    assert pairs.counts == (9,)
+    assert (pairs.inputs.spec.channels, pairs.targets.spec.channels) == (1, 3)
+    with pytest.raises(SettingsError, match="the images of a style"):
+        open_pairs(str(a), Pairing(target=str(b)), PIECES, "style")
+
+
 def test_where_pairs_come_from_must_be_said_once(tmp_path: Path) -> None:
     a = str(folder(tmp_path / "a", [1, 2]))
     with pytest.raises(SettingsError, match="--target"):

@@ -94,11 +94,6 @@ def test_a_store_of_squares(tmp_path: Path) -> None:
     assert again.fingerprint == store.fingerprint
 
 
-def test_pairs_are_not_cut_at_random(tmp_path: Path, places: tuple[str, str], quiet: Console) -> None:
-    with pytest.raises(SettingsError, match="at different places"):
-        sparring.train("pix2pix", places[0], tmp_path / "run", target=places[1], crop="random", steps=1, console=quiet)
-
-
 def test_samples_are_stretched_back_to_the_proportion_of_squashed_data(tmp_path: Path, quiet: Console) -> None:
     for number in range(12):
         ramp(96, 48 if number else 96).save(tmp_path / f"{number}.png")

@@ -11,7 +11,7 @@ def doctor(
     data: TrainingData,
     size: int | str | None = None,
     channels: Literal[1, 3, 4] | None = None,
-    crop: Literal["center", "squash", "pad"] | None = None,
+    crop: Literal["center", "squash", "pad", "random"] | None = None,
     max_bad: float | None = None,
     labels: str | None = None,
     label_columns: tuple[str, ...] | None = None,
@@ -35,7 +35,8 @@ def doctor(
         size: Size, in pixels, that images are resized to: 64 for squares, 192x128 (width x height) for rectangles. Default: squares, of the
             power of two that suits the data, at most 64 (128 on a GPU).
         channels: Number of color channels: 1 gray, 3 color, 4 color with transparency. Default: 1 if all images are gray, else 3.
-        crop: How images get the proportion of the size: center cuts out the middle, squash distorts, pad adds background. Default: center.
+        crop: How images get the proportion of the size: center cuts out the middle, squash distorts, pad adds background, random
+            cuts pieces of the size out without resizing. Default: center.
         max_bad: Largest fraction of images that may be unreadable, 0 to 1. Default: 0.1.
         labels: A table with several or continuous labels (see `sparring train RECIPE --help`).
         label_columns: Columns of that table. Default: all.

@@ -17,6 +17,8 @@ class Item(NamedTuple):
     """Path of the image within the source, with forward slashes; a number for arrays."""
     label: int | None = None
     """Index of the image's class, or None if the source has no classes."""
+    cut_as: str | None = None
+    """What decides at which places pieces are cut out of the image: its name, unless another one is given."""
 
 
 class Problem(NamedTuple):
@@ -90,6 +92,11 @@ class Source:
             labels=tuple(LabelColumn(name, classes, values[chosen]) for name, classes, values in self.labels),
             splits=(),
         )
+
+    def cut_like(self, names: Sequence[str]) -> "Source":
+        """A source of the same images, of which pieces are cut out at the places that these names decide."""
+        items = [item._replace(cut_as=name) for item, name in zip(self.items, names, strict=True)]
+        return replace(self, items=items, identify=lambda: hash_key("cut like", list(names), self.key))
 
     def __len__(self) -> int:
         return len(self.items)

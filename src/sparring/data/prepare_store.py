@@ -249,7 +249,8 @@ def _decode_for_store(
         decoded = decode_image(
             source.read(index), None if cut else max(sides), black_white=black_white, max_pixels=preprocessing.max_pixels
         )
-        seed = stream_seed(0, f"squares of {source.items[index].name}", 0)
+        item = source.items[index]
+        seed = stream_seed(0, f"squares of {item.name if item.cut_as is None else item.cut_as}", 0)
         pieces = random_pieces(decoded.image, sides, seed) if cut else [decoded.image]
         fitted = [fit_to_size(piece, sides, preprocessing.crop, background, preprocessing.channels) for piece in pieces]
     except DataError:  # the whole source is broken

@@ -23,7 +23,8 @@ class Preprocessing:
     """Number of color channels: 1 gray, 3 color, 4 color with transparency. None: 1 if all images are stored as gray, else 3."""
     crop: Crop = "center"
     """How images get the proportion of the size: center cuts out the middle, squash distorts, pad adds background. random cuts several
-    pieces of the size out of each image at random places, without resizing: for textures and other large images."""
+    pieces of the size out of each image at random places, without resizing, and out of those of a pair at the same ones: for textures, maps
+    and other large images."""
     proportion: float | None = None
     """Width over height that samples are stretched back to when they are written, for data that was squashed. None: that of the middle one
     of the images, with --crop squash."""

@@ -63,8 +63,6 @@ class PairsOfImages:
     def setting_problems(self, settings: DataSettings, training: Mapping[str, Any]) -> list[str]:
         """See Modality."""
         without_use = [problem for name, problem in WITHOUT_USE.items() if training.get(name) not in {None, False}]
-        if settings["preprocessing"].crop == "random":
-            without_use.append("crop='random' would cut the images of a pair at different places. Use center, squash or pad.")
         if settings["preprocessing"].labels is not None:
             without_use.append("labels are for recipes that sample; translators are told nothing but images. Leave labels out.")
         return type_problems(settings["preprocessing"]) + settings["pairing"].problems() + without_use

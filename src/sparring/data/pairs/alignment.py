@@ -42,6 +42,18 @@ def check_pair_shapes(names: Sequence[str], inputs: Int64[np.ndarray, "n 3"], ta
     raise DataError(listed(heading, told, most=10))
 
 
+def check_pair_sizes(names: Sequence[str], inputs: Int64[np.ndarray, "n 3"], targets: Int64[np.ndarray, "n 3"]) -> None:
+    """Raise a DataError that lists pairs whose images have different sizes, because pieces at the same places would show something else."""
+    wrong = np.flatnonzero((inputs[:, :2] != targets[:, :2]).any(axis=1)).tolist()
+    if wrong:
+        told = [f"{names[index]}: input {_describe_origin(inputs[index])}, target {_describe_origin(targets[index])}" for index in wrong]
+        heading = (
+            f"{len(wrong):,} of {len(names):,} pairs are of two sizes, so that pieces of them (--crop random) would show different places. "
+            "Bring both images to one size, or choose another --crop."
+        )
+        raise DataError(listed(heading, told, most=10))
+
+
 def _same_shape(height: np.ndarray, width: np.ndarray, other_height: np.ndarray, other_width: np.ndarray) -> Bool[np.ndarray, " n"]:
     """Whether two shapes have the same aspect ratio, up to rounding of a side to whole pixels."""
     apart = np.abs(height * other_width - width * other_height)

@@ -38,7 +38,9 @@ class Side:
 
     store: Store
     pair_names: list[str]
-    """What each image is called, for its partner: see `_pair_names`."""
+    """What each image is called, for its partner: see `_pair_names`. Pieces of images are numbered."""
+    whole_names: list[str]
+    """The same of the image that each is, or is a piece of."""
     is_holdout: Bool[np.ndarray, " n"] | None
     """Which images are of parts that are not trained on; None where the data has no such parts."""
 
@@ -56,9 +58,16 @@ def open_sides(
     of_inputs, of_targets = channels or (preprocessing.channels, preprocessing.channels)
     for_inputs, for_targets = (replace(preprocessing, channels=each, split=None) for each in (of_inputs, of_targets))
 
-    def side(opened: _OpenedSource, preprocessing: Preprocessing) -> Side:
-        store = prepare(opened.source, preprocessing, progress=progress)
-        return Side(store, *_pair_names(store.names, opened.source.top, opened.parts))
+    def side(opened: _OpenedSource, preprocessing: Preprocessing, called: list[str] | None = None) -> Side:
+        names = [item.name for item in opened.source.items]
+        by_path, held_out = _pair_names(names, opened.source.top, opened.parts)
+        called, cut = called or by_path, preprocessing.crop == "random"
+        store = prepare(opened.source.cut_like(called) if cut else opened.source, preprocessing, progress=progress)
+        wholes = [name.rpartition(" ")[0] for name in store.names] if cut else store.names
+        place_of = {name: place for place, name in enumerate(names)}
+        places = [place_of[whole] for whole in wholes]
+        pair_names = [called[place] + name.removeprefix(whole) for name, whole, place in zip(store.names, wholes, places, strict=True)]
+        return Side(store, pair_names, [called[place] for place in places], None if held_out is None else held_out[places])
 
     first = _open_with_splits(open_source, data, preprocessing.split, for_judging)
     if pairing.pair_table is not None or pairing.input_mark is not None or pairing.target_mark is not None:
@@ -78,9 +87,7 @@ def open_sides(
             if not any(called):
                 raise DataError(f"{opened.source.name} has no {('inputs', 'targets')[column]} of these names: {_examples(opened.source)}.")
             chosen = replace(opened, source=opened.source.select([name is not None for name in called], ("pairs", column, called)))
-            one = side(chosen, settings)
-            by_file = dict(zip(names, called, strict=True))
-            sides.append(replace(one, pair_names=[str(by_file[name]) for name in one.store.names]))
+            sides.append(side(chosen, settings, [name for name in called if name is not None]))
         return sides[0], sides[1]
     if pairing.target is not None:
         second = _open_with_splits(open_target, pairing.target, preprocessing.split, for_judging)

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Int64
 
-from sparring.core.errors import DataError, listed
+from sparring.core.errors import DataError, SettingsError, listed
 from sparring.data.images.bundled import BUNDLED_SETS
-from sparring.data.pairs.alignment import alignment_warnings, check_pair_shapes
+from sparring.data.pairs.alignment import alignment_warnings, check_pair_shapes, check_pair_sizes
 from sparring.data.pairs.open_sides import Channels, Side, native_size, open_sides
 from sparring.data.pairs.pair_spec import PairBatch, PairSpec
 from sparring.data.pairs.pairing import Pairing, check_pairing
@@ -111,9 +111,11 @@ class Pairs:
 def open_pairs(data: str, pairing: Pairing, preprocessing: Preprocessing, kind: Kind, *, progress: bool = False) -> Pairs:
     """Prepare inputs and targets for training, and find which belong together. `preprocessing` must have a size.
 
-    Raises a DataError that lists the images without a partner if there are too many.
+    Raises a DataError that lists the images without a partner if there are too many, and a SettingsError if the settings do not fit.
     """
     check_pairing(pairing)
+    if kind == "style" and preprocessing.crop == "random":
+        raise SettingsError("crop='random' would cut the images of a style into pieces. Use center, squash or pad.")
     sides = open_sides(data, pairing, preprocessing, None, progress, for_judging=False)
     until = ("-" if data.startswith("emoji") and data in BUNDLED_SETS else "") if pairing.subject_until is None else pairing.subject_until
     shared = sorted(set(sides[0].pair_names) & set(sides[1].pair_names))
@@ -123,7 +125,7 @@ def open_pairs(data: str, pairing: Pairing, preprocessing: Preprocessing, kind: 
     inputs, targets = sides[0].store, sides[1].store
     spec = _pair_spec(inputs, targets, paired=False)
     if kind == "style" or not twins:
-        rest, held = zip(*(_split_holdout(side.pair_names, until, pairing.held_out, side.is_holdout) for side in sides), strict=True)
+        rest, held = zip(*(_split_holdout(side.whole_names, until, pairing.held_out, side.is_holdout) for side in sides), strict=True)
         if kind == "style":  # every image of the style counts
             rest, held = (rest[0], np.arange(len(targets))), (held[0], np.arange(len(held[0])) % len(targets))
         return Pairs(inputs, targets, spec, rest, held, twins=False, notes=_holdout_notes(sides))
@@ -184,8 +186,8 @@ def _shuffled_subjects(subjects: Sequence[str]) -> list[str]:
     return sorted(set(subjects), key=lambda subject: hashlib.blake2b(subject.encode(), digest_size=8).digest())
 
 
-def _subjects(stems: Sequence[str], until: str) -> list[str]:
-    return [stem.partition(until)[0] if until else stem for stem in stems]
+def _subjects(names: Sequence[str], until: str) -> list[str]:
+    return [name.partition(until)[0] if until else name for name in names]
 
 
 def _holdout_subjects(subjects: Sequence[str], share: float) -> set[str]:
@@ -196,11 +198,11 @@ def _holdout_subjects(subjects: Sequence[str], share: float) -> set[str]:
 
 
 def _split_holdout(
-    stems: Sequence[str], until: str, share: float, parts_held_out: Bool[np.ndarray, " n"] | None = None
+    names: Sequence[str], until: str, share: float, parts_held_out: Bool[np.ndarray, " n"] | None = None
 ) -> tuple[Indices, Indices]:
     if parts_held_out is not None:
         return np.flatnonzero(~parts_held_out), np.flatnonzero(parts_held_out)
-    subjects = _subjects(stems, until)
+    subjects = _subjects(names, until)
     held = _holdout_subjects(subjects, share)
     out = np.array([subject in held for subject in subjects])
     return np.flatnonzero(~out), np.flatnonzero(out)
@@ -209,6 +211,8 @@ def _split_holdout(
 def _match_pairs(sides: tuple[Side, Side], shared: list[str], until: str, pairing: Pairing, preprocessing: Preprocessing) -> Pairs:
     inputs, targets, stems = sides[0].store, sides[1].store, [side.pair_names for side in sides]
     together = set(shared)
+    if preprocessing.crop == "random" and pairing.inputs == "given":  # of two sizes there are not as many pieces, so this comes first
+        _check_sizes(sides)
     lacking = [
         f"{name}: no {other} of that name"
         for names, stem, other in ((inputs.names, stems[0], "target"), (targets.names, stems[1], "input"))
@@ -229,10 +233,19 @@ def _match_pairs(sides: tuple[Side, Side], shared: list[str], until: str, pairin
     if pairing.inputs == "given":  # those that are made of their targets, and halves of one image, lie as they should
         notes += _check_alignment(inputs, targets, places, shared, pairing, preprocessing)
     parts = sides[0].is_holdout
-    rest, held = _split_holdout(shared, until, pairing.held_out, None if parts is None else parts[places[0]])
+    wholes = [sides[0].whole_names[place] for place in places[0].tolist()]
+    rest, held = _split_holdout(wholes, until, pairing.held_out, None if parts is None else parts[places[0]])
     both = [(places[0][chosen], places[1][chosen]) for chosen in (rest, held)]
     notes += _holdout_notes(sides)
     return Pairs(inputs, targets, _pair_spec(inputs, targets, paired=True), both[0], both[1], twins=True, notes=tuple(notes))
+
+
+def _check_sizes(sides: tuple[Side, Side]) -> None:
+    """Raise a DataError if the images of some pairs, out of which pieces are cut, have different sizes."""
+    first, second = (dict(zip(side.whole_names, side.store.origins, strict=True)) for side in sides)
+    shared = sorted(first.keys() & second.keys())
+    if shared:
+        check_pair_sizes(shared, np.stack([first[name] for name in shared]), np.stack([second[name] for name in shared]))
 
 
 def _check_alignment(
@@ -252,10 +265,11 @@ def _check_alignment(
 def _separate_twins(sides: tuple[Side, Side], shared: list[str], until: str, share: float, spec: PairSpec) -> Pairs:
     """Split two sets of the same subjects so that no training image has its twin among the training images of the other set."""
     inputs, targets, stems = sides[0].store, sides[1].store, [side.pair_names for side in sides]
-    subjects = [_subjects(one, until) for one in stems]
+    subjects = [_subjects(side.whole_names, until) for side in sides]
+    subject_of = dict(zip(stems[0], subjects[0], strict=True))
     parts = sides[0].is_holdout
     if parts is None:
-        held = _holdout_subjects(_subjects(shared, until), share)
+        held = _holdout_subjects([subject_of[name] for name in shared], share)
     else:
         held = {subject for subject, out in zip(subjects[0], parts.tolist(), strict=True) if out}
     both = set(subjects[0]) & set(subjects[1])
@@ -271,7 +285,7 @@ def _separate_twins(sides: tuple[Side, Side], shared: list[str], until: str, sha
             "if images of the same name have nothing to do with each other."
         )
     where = [{stem: place for place, stem in enumerate(one)} for one in stems]
-    out = [stem for stem in shared if stem.partition(until)[0] in held] if until else [stem for stem in shared if stem in held]
+    out = [stem for stem in shared if subject_of[stem] in held]
     kept = tuple(np.array([one[stem] for stem in out], np.int64) for one in where)
     note = f"The two sets show the same subjects: each is in one of them alone, {len(rest[0])} inputs and {len(rest[1])} targets."
     return Pairs(inputs, targets, spec, rest, kept, twins=True, notes=(note, *_holdout_notes(sides)))  # pyright: ignore[reportArgumentType] (two each)

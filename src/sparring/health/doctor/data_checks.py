@@ -25,7 +25,7 @@ from sparring.health.signals import (
     PAIRWISE_DISTANCE,
     STANDARD_DEVIATION,
 )
-from sparring.media.image_decoding import read_upright_size
+from sparring.media.image_decoding import Crop, read_upright_size
 
 FAR_TOO_FEW_IMAGES, FEW_IMAGES, RATHER_FEW_IMAGES = 100, 1000, 5000
 FAR_TOO_FEW_PAIRS, FEW_PAIRS = 91, 400
@@ -84,9 +84,9 @@ def suitable_size(sizes: Sequence[tuple[int, int]], most: int) -> int:
     return max(SMALLEST_SIDE, min(most, 1 << int(math.log2(shorter * ENLARGED))))
 
 
-def check_sizes(sizes: Sequence[tuple[int, int]], spec: ImageSpec, *, cropped: bool, most: int | None = None) -> list[Difficulty]:
-    """What happens when images of these (height, width) become those of the spec. `cropped`: only their middle is used. `most`: as for
-    `rectangle_for`, where squares are trained on because no size is given.
+def check_sizes(sizes: Sequence[tuple[int, int]], spec: ImageSpec, *, crop: Crop, most: int | None = None) -> list[Difficulty]:
+    """What happens when images of these (height, width) become those of the spec. `most`: as for `rectangle_for`, where squares are trained
+    on because no size is given.
     """
     if not sizes:
         return []
@@ -100,12 +100,15 @@ def check_sizes(sizes: Sequence[tuple[int, int]], spec: ImageSpec, *, cropped: b
         remedy = f"Give --size {better}." if better != spec.size else "Find larger images."
         description = f"{share:.0%} of the images are much smaller than {to} (half have {median} or fewer). They are enlarged, and blurred."
         found.append(Difficulty("small images", description, "warning", remedy))
+    if crop == "random":  # of large images, pieces are cut out
+        return found
     if np.median(least) >= SHRUNK:
         twice = size_of(2 * spec.height, 2 * spec.width)
         remedy = f"If small details matter, crop the images to them before, or give --size {twice}, which takes about four times as long."
+        remedy += " Of textures and the like, --crop random learns pieces that are not resized."
         description = f"Half of the images have {median:,} or more pixels a side and are reduced to {spec.size}: small details disappear."
         found.append(Difficulty("large images", description, "note", remedy))
-    if cropped and (share := (ratios.max(axis=1) > OBLONG * least).mean()) > MISSHAPEN_SHARE:
+    if crop == "center" and (share := (ratios.max(axis=1) > OBLONG * least).mean()) > MISSHAPEN_SHARE:
         wanted = "square" if square else f"the proportion of {spec.resolution}"
         description = f"{share:.0%} of the images are far from {wanted}: they are cropped to their middle."
         rectangle = None if most is None else rectangle_for(sizes, most)

@@ -173,7 +173,7 @@ def doctor(
         if chosen.size is None:
             chosen = replace(chosen, size=suitable_size(sizes, largest))
         store = prepare(source, chosen, progress=console is not None and console.is_terminal)
-        found = check_sizes(sizes, store.spec, cropped=chosen.crop == "center", most=most)
+        found = check_sizes(sizes, store.spec, crop=chosen.crop, most=most)
     elif chosen != Preprocessing():
         raise SettingsError(f"{name} is prepared already, so size, crop and the like cannot be chosen. Give its source instead.")
     measurements = HealthMeasurements(store, None, 0).measure_data()

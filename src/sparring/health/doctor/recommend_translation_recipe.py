@@ -257,7 +257,8 @@ def advise_translators(
     first = possible[0]
     pairs = opened[first.translator.recipe.translates]
     most = largest if preprocessing.size is None else None
-    found = check_sizes(sizes, pairs.spec, cropped=chosen.crop == "center" and pairing.side_by_side == "none", most=most)
+    crop = chosen.crop if pairing.side_by_side == "none" else "squash"  # the shape of halves is not known here
+    found = check_sizes(sizes, pairs.spec, crop=crop, most=most)
     found += check_store(pairs.inputs)
     if not first.translator.wants_style:
         found += check_pair_count(first.count, paired=first.spec.paired)
