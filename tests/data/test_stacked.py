@@ -12,6 +12,7 @@ from jaxtyping import Int64, UInt8
 from sparring.core.errors import DataError
 from sparring.data.images.inspect import inspect_source
 from sparring.data.images.stacked_channels import stacked_choices
+from sparring.data.listed_images import Item
 from sparring.data.open_by_name import Source, open_source
 from sparring.data.prepare_store import prepare
 from sparring.data.preprocessing import Preprocessing
@@ -42,7 +43,7 @@ def part(source: Source, indices: Sequence[int]) -> Source:
 def test_shape() -> None:
     source = open_source("fashion10k:stacked")
     assert (len(source), source.native_size, source.classes) == (50_000, (28, 28), ())
-    assert source.items[7] == ("000007", None)
+    assert source.items[7] == Item("000007")
     for outside in (-1, 50_000):
         with pytest.raises(IndexError):
             source.read(outside)
