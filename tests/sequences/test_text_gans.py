@@ -278,14 +278,20 @@ def test_counting_from_0_to_19_is_learned_and_not_unlearned(name: str, settings:
 
 @pytest.mark.long
 def test_scratchgan_learns_to_count_from_rewards_alone() -> None:
-    """With some entropy, for always the same sequence leaves nothing to explore: without it, one wrong token may be for ever."""
+    """With some entropy, for always the same sequence leaves nothing to explore: without it, one wrong token may be for ever. How many
+    steps it takes differs between processors and numbers of threads, whose rounding differs.
+    """
     settings = {"embedding": 16, "hidden": 32, "discriminator_embedding": 16, "discriminator_hidden": 32, "entropy": 0.1}
     game = game_of("scratchgan", COUNTING, **settings, generator_learning_rate=0.01, discriminator_learning_rate=0.01)
-    play(game, counting(), 220, batch_size=64)
-    right = (game.sample(100, seed=1).numpy() == counting(100)).mean()
-    assert right > 0.4, (
-        "0.05 by chance, and 0.5 to 0.95 after so few steps: rounding, which differs between processors, decides how far it gets"
-    )
+    places, whole = [], []
+    for first in range(0, 600, 50):
+        play(game, counting(), 50, batch_size=64, first=first)
+        places.append((game.sample(100, seed=1).numpy() == counting(100)).mean())
+        whole.append(share_right(game))
+        if places[-1] > 0.85 and whole[-1] > 0.5:
+            break
+    assert places[-1] > 0.85, places
+    assert whole[-1] > 0.5, whole
 
 
 def share_right(game: SequenceGame) -> float:

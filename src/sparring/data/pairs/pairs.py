@@ -124,6 +124,8 @@ def open_pairs(data: str, pairing: Pairing, preprocessing: Preprocessing, kind: 
     twins = _are_bundled_emoji(data, pairing) if pairing.twins is None else pairing.twins
     inputs, targets = sides[0].store, sides[1].store
     spec = _pair_spec(inputs, targets, paired=False)
+    if twins and preprocessing.crop == "random":
+        _check_sizes(sides)
     if kind == "style" or not twins:
         rest, held = zip(*(_split_holdout(side.whole_names, until, pairing.held_out, side.is_holdout) for side in sides), strict=True)
         if kind == "style":  # every image of the style counts
